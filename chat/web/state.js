@@ -1,0 +1,216 @@
+/**
+ * What is true in a room, as a pure fold over its events: no socket, no clock, no page.
+ *
+ * A state is never changed; `apply` gives the next one and shares what stayed the same, so that a view can tell by
+ * identity what to draw again. The log is kept in order of `seq`; modifying events (`edited`, `reacted`, ...) are
+ * kept in it too, for their position, and change their target.
+ */
+
+const ROOM_FIELDS = ["topic", "phase", "slow_mode", "locked", "turns", "hold", "title", "staffed"];
+
+/** A room that nothing is known of yet. */
+export function emptyRoom(room = "") {
+  return {
+    room,
+    epoch: null,
+    head: 0,
+    uhead: 0,
+    title: "",
+    topic: "",
+    phase: "",
+    slow_mode: 0,
+    locked: false,
+    turns: false,
+    hold: "none",
+    hands: [],
+    speaker: null,
+    pins: [],
+    reactions: [],
+    staffed: true,
+    agreement: null,
+    log: [],
+    whole: false,
+    members: [],
+    count: 0,
+    typing: [],
+    you: { role: "participant", muted_until: null },
+    own: emptyOwn(),
+  };
+}
+
+/** What only this person is told. `notes` are whispers, decisions, cards and offers, in order of `useq`. */
+function emptyOwn() {
+  return { held: [], support: [], notes: [], removed: null };
+}
+
+/** How an event stands to what is known: `next`, `duplicate` or `gap`; an unlogged one is always `next`. */
+export function place(state, event) {
+  const [position, head] = event.useq ? [event.useq, state.uhead] : [event.seq, state.head];
+  if (!position) return "next";
+  if (position <= head) return "duplicate";
+  return position === head + 1 ? "next" : "gap";
+}
+
+/** The state after `joined`: the missed events applied, or all begun anew from the latest page. */
+export function enter(state, joined) {
+  const events = joined.events ?? [];
+  const told = joined.private ?? { head: 0, events: [] };
+  const came = (known, item) => (place(known, item) === "duplicate" ? known : apply(known, item));
+  let next = state;
+  if (joined.recovered) {
+    next = events.reduce(came, next);
+    next = (told.events ?? []).reduce(came, next);
+  } else {
+    const notes = state.epoch === joined.epoch ? state.own.notes : [];
+    const noted = new Set(notes.map((item) => item.useq));
+    next = addPage(own(emptyRoom(joined.room), { notes }), events);
+    next = (told.events ?? []).filter((item) => !noted.has(item.useq)).reduce(apply, next);
+  }
+  return {
+    ...next,
+    ...joined.state,
+    room: joined.room,
+    epoch: joined.epoch,
+    head: Math.max(joined.head, next.head),
+    uhead: Math.max(told.head ?? 0, next.uhead),
+    members: joined.members ?? [],
+    count: joined.count ?? joined.members?.length ?? 0,
+    you: { ...next.you, ...joined.you },
+    whole: next.whole || joined.head === 0 || next.log[0]?.seq === 1,
+  };
+}
+
+/** The state with an older page of the log put before what is known. Its entries stand as they are now. */
+export function addPage(state, events) {
+  const known = new Set(state.log.map((entry) => entry.seq));
+  const fresh = events.filter((entry) => entry.seq && !known.has(entry.seq));
+  const log = [...fresh, ...state.log].sort((one, other) => one.seq - other.seq);
+  const head = Math.max(state.head, log.at(-1)?.seq ?? 0);
+  return { ...state, log, head, whole: state.whole || events.length === 0 || log[0]?.seq === 1 };
+}
+
+/** The state after one event. Unknown types keep their place in the log and change nothing else. */
+export function apply(state, event) {
+  const next = FOLDS[event.type]?.(state, event) ?? state;
+  if (event.useq) return { ...next, uhead: Math.max(next.uhead, event.useq) };
+  if (!event.seq) return next;
+  return { ...next, head: Math.max(next.head, event.seq), log: [...next.log, event] };
+}
+
+const FOLDS = {
+  edited: (state, event) =>
+    change(state, event.target, (entry) =>
+      entry.retracted || event.text === undefined
+        ? entry
+        : { ...entry, text: event.text, masked: event.masked ?? false, edited: true }),
+  retracted: (state, event) => retract(state, event),
+  warned: (state, event) => change(state, event.target, (entry) => ({ ...entry, warning: event.warning })),
+  reacted: (state, event) => change(state, event.target, (entry) => react(entry, event)),
+  pinned: (state, event) => {
+    const entry = find(state, event.target) ?? { type: "message", seq: event.target };
+    return { ...state, pins: [...without(state.pins, event.target), { ...entry, until: event.until }] };
+  },
+  unpinned: (state, event) => ({ ...state, pins: without(state.pins, event.target) }),
+  room_changed: (state, event) => {
+    const changed = ROOM_FIELDS.filter((name) => event[name] !== undefined);
+    return { ...state, ...Object.fromEntries(changed.map((name) => [name, event[name]])) };
+  },
+  card: (state, event) => (event.useq ? note(state, event) : state),
+
+  support: (state, event) => {
+    const others = state.own.support.filter((card) => card.key !== event.key);
+    return own(state, { support: [...others, event] });
+  },
+  held: (state, event) => {
+    const others = state.own.held.filter((item) => item.key !== event.key);
+    return own(state, { held: [...others, event] });
+  },
+  held_decided: (state, event) => {
+    const held = state.own.held.filter((item) => item.key !== event.key);
+    const was = state.own.held.find((item) => item.key === event.key);
+    return note(own(state, { held }), { ...event, was: was?.text });
+  },
+  whisper: (state, event) => note(state, event),
+  aside: (state, event) => note(state, event),
+  muted: (state, event) => ({ ...state, you: { ...state.you, muted_until: event.until } }),
+  unmuted: (state) => ({ ...state, you: { ...state.you, muted_until: null } }),
+  removed: (state, event) => own(state, { removed: { until: event.until, text: event.text } }),
+
+  presence: (state, event) => {
+    const gone = new Set(event.left ?? []);
+    const lost = new Set(event.lost ?? []);
+    const came = event.joined ?? [];
+    const anew = new Set(came.map((member) => member.id));
+    const stayed = state.members
+      .filter((member) => !gone.has(member.id) && !anew.has(member.id))
+      .map((member) => (lost.has(member.id) ? { ...member, lost: true } : member));
+    return { ...state, members: [...stayed, ...came], count: event.count ?? stayed.length + came.length };
+  },
+  hands: (state, event) => ({ ...state, hands: event.queue ?? [], speaker: event.speaker ?? null }),
+  typing: (state, event) => ({ ...state, typing: event.users ?? [] }),
+};
+
+/** The log's entry of that `seq`, or undefined. */
+export function find(state, seq) {
+  let [low, high] = [0, state.log.length - 1];
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    if (state.log[middle].seq === seq) return state.log[middle];
+    if (state.log[middle].seq < seq) low = middle + 1;
+    else high = middle - 1;
+  }
+  return undefined;
+}
+
+/** A person by id: from the members, else from what they said, else unnamed. */
+export function person(state, id) {
+  return state.members.find((member) => member.id === id)
+    ?? state.log.findLast((entry) => entry.from?.id === id)?.from
+    ?? { id, name: "", role: "participant" };
+}
+
+/** Whether this person can't post at the time `now`; 0 means until lifted. */
+export function isMuted(state, now) {
+  const until = state.you.muted_until;
+  return until !== null && until !== undefined && (until === 0 || until > now);
+}
+
+function own(state, fields) {
+  return { ...state, own: { ...state.own, ...fields } };
+}
+
+function note(state, event) {
+  return own(state, { notes: [...state.own.notes, event] });
+}
+
+function without(pins, seq) {
+  return pins.filter((pin) => pin.seq !== seq);
+}
+
+function change(state, seq, alter) {
+  const swap = (entry) => (entry.seq === seq ? alter(entry) : entry);
+  const log = find(state, seq) ? state.log.map(swap) : state.log;
+  const pins = state.pins.some((pin) => pin.seq === seq) ? state.pins.map(swap) : state.pins;
+  return { ...state, log, pins };
+}
+
+/** What was said is gone from the message, from its pin, and from the edits that carried it. */
+function retract(state, event) {
+  const empty = (entry) => {
+    const { text, warning, masked, reactions, ...rest } = entry;
+    return { ...rest, retracted: true, by: event.by };
+  };
+  const next = change(state, event.target, empty);
+  const log = next.log.map((entry) => {
+    if (entry.type !== "edited" || entry.target !== event.target) return entry;
+    const { text, ...rest } = entry;
+    return rest;
+  });
+  return { ...next, log, pins: without(next.pins, event.target) };
+}
+
+function react(entry, event) {
+  if (entry.retracted) return entry;
+  const { [event.reaction]: was, ...others } = entry.reactions ?? {};
+  return { ...entry, reactions: event.count > 0 ? { ...others, [event.reaction]: event.count } : others };
+}

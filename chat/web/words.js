@@ -1,0 +1,186 @@
+/**
+ * What the page says: every sentence in one place, to be read and reviewed as a whole.
+ *
+ * Kind, plain, short. Nothing blames; nothing promises a person before one is there.
+ */
+
+export const WORDS = {
+  entrance: {
+    title: "Come in when you're ready",
+    lead: "This is a small group for talking with people who understand. Facilitators are here to look after it.",
+    name: "What shall we call you?",
+    nameHint: "Pick any name that isn't your own. It is all that others see of you.",
+    country: "Country",
+    countryHint: "Optional. We only use it to show you support lines that work where you are. The group never sees it.",
+    remember: "Remember me on this device",
+    rememberHint: "Leave this off on a device that others use.",
+    enter: "Come in",
+    noLink: "You need an invitation to come in",
+    noLinkLead: "Open the link that your group sent you, or paste it here.",
+    link: "Your invitation link or code",
+    linkUnread: "We couldn't make out a link in that. Could you copy the whole link and try once more?",
+    nameMissing: "Please choose a name to go by. Anything you like, as long as it isn't your own.",
+    wait: "Opening the door…",
+    cantReach: "We can't reach the group just now. We keep trying by ourselves, so you can leave this open.",
+  },
+  rooms: {
+    title: "Where would you like to go?",
+    none: "There is no room open for you at the moment. Your group can tell you when the next one is.",
+  },
+  agreement: {
+    title: "Before you come in",
+    lead: "This is what everyone here agrees on, so that it stays a good place to talk.",
+    yes: "I agree, take me in",
+    no: "Not now",
+    declined: "That's all right. You can come back whenever you like.",
+  },
+  line: {
+    connecting: "Connecting…",
+    waiting: (time) => `The connection was lost. Trying again in ${time}. What you write here is kept.`,
+    retrying: "The connection was lost. Trying again now. What you write here is kept.",
+    draining: "The group's server is taking a moment. You'll be back in here by yourself, and nothing gets lost.",
+    now: "Try now",
+  },
+  back: {
+    nothing: "You're back. Nothing was said while you were away.",
+    some: (count) => `You're back. ${count === 1 ? "One message" : `${count} messages`} came while you were away.`,
+    mark: "While you were away",
+    notAll: "You're back. Some of what happened while you were away is not shown here. You see the latest.",
+    why: {
+      none: "We had no place to start from.",
+      epoch: "The room's history was started anew on our side.",
+      expired: "You were away longer than we keep your place.",
+      too_many: "A great deal was said in the meantime. Scroll up to read it.",
+      ahead: "Something on our side went back in time. If a message of yours is missing, please send it again.",
+    },
+  },
+  ended: {
+    title: "You've left the group",
+    again: "Come in again",
+    codes: {
+      4501: "This sign-in is no longer valid. Please ask your group for a new link.",
+      4503: "You can't take part here at present. Please contact the people who run the group. Help is there for you elsewhere, too.",
+      4508: "Too much came from this page at once, so we paused it. Coming in again will set it right.",
+      default: "The connection was closed. Coming in again will usually set it right.",
+    },
+    expired: "This link has run its course. Please ask your group for a new one.",
+    signedOut: "You are signed out of this device.",
+  },
+  composer: {
+    label: "Write to the group",
+    toTeam: "Write privately to our team",
+    muted: (until) => `You can read along${until}. What you write here goes to our team alone, and they are glad to hear from you.`,
+    locked: "A facilitator has paused the conversation. Your draft is kept. You can still write to our team.",
+    notYourTurn: (name) => `${name || "Someone else"} is speaking. Raise your hand, and your turn will come.`,
+    held: "Messages here go to our team first, then to the group.",
+    slow: (time) => `This room takes its time: one message every ${time}.`,
+    unstaffed: "Nobody from our team is in the room right now.",
+    hint: "Enter sends, Shift and Enter starts a new line",
+    sending: "Sending…",
+    unsure: "Waiting for the connection. It will go out by itself.",
+    waiting: (time) => `Goes out by itself in ${time}`,
+    tooLong: (over) => `${over} characters over what fits in one message. Two parts work well.`,
+  },
+  held: {
+    title: "Waiting for our team",
+    lead: "Only you and our team can see this. You're not in trouble.",
+    blocked: "Kept out of the room",
+    blockedLead: "Only you can see this. You can change it and send it again.",
+    refused: "Not sent",
+    released: "Our team passed your message on to the group.",
+    keptBack: "Our team kept a message of yours out of the room.",
+    editHeld: "Your change is waiting for our team. Until then the group sees what was there before.",
+    masked: "A detail in your message was covered, to keep you and others safe.",
+  },
+  help: {
+    title: "Support",
+    lead: "This goes to our team alone. The group does not see it.",
+    label: "What would you like them to know? (you can leave this empty)",
+    send: "Ask our team for help",
+    sent: "Our team is being told now. If you'd rather not wait, the lines here are open to you.",
+    sentNote: "You asked our team for help. They are being told now.",
+    cards: "Support you were given",
+    noCards: "Support lines that we show you are kept here.",
+    elsewhere: "Find a helpline anywhere in the world",
+    misread: "Did we misread this?",
+    misreadTitle: "Tell us how you meant it",
+    misreadLead: "Thank you for telling us. Our team reads this, and nothing is held against you.",
+    quiet: "Support is here if you'd like it",
+    folded: "A note for you. Open it when you're by yourself.",
+    forYou: "For you alone",
+    putAway: "Put away",
+    kept: "You'll find it again under Support.",
+    soon: "If you are in danger right now, please call your local emergency number.",
+  },
+  removed: {
+    title: "You're taking a break from this room",
+    lead: "You can still write to our team.",
+  },
+  queue: {
+    empty: "Nothing is waiting. Good moment to stretch.",
+    hidden: "Text hidden",
+    break: "You've read a good deal of heavy material. A few minutes away would be well earned; others can take over.",
+    conflict: (name) => `${name || "A colleague"} is already with this one.`,
+    changed: "This changed while you were reading. Here is how it stands now.",
+    leaseOver: "Your time with this one ran out, so others can take it. Claim it again to go on.",
+    done: "Decided. Thank you for looking after this.",
+    sanction: "This is about the person's own safety, so no sanction goes with it.",
+    noteHint: "Stays within the team.",
+    textHint: "Optional. Goes to the person, and to nobody else.",
+  },
+  problem: {
+    lost: "The connection dropped before we had an answer. Please try again in a moment.",
+    other: "That didn't work just now. Please try again in a moment.",
+  },
+};
+
+/** What the page says when a command fails: the server's own kind sentence where there is one. */
+export function problemText(problem) {
+  if (problem.name === "Lost") return WORDS.problem.lost;
+  return problem.reply?.text || WORDS.problem.other;
+}
+
+export const ROLES = {
+  participant: "",
+  facilitator: "Facilitator",
+  moderator: "Moderator",
+  admin: "Admin",
+};
+
+export const RANK = { participant: 0, facilitator: 1, moderator: 2, admin: 3 };
+
+export const SEVERITIES = {
+  none: { word: "Room content", rank: 0 },
+  low: { word: "Low", rank: 1 },
+  moderate: { word: "Moderate", rank: 2 },
+  high: { word: "High", rank: 3 },
+  imminent: { word: "Imminent", rank: 4 },
+};
+
+export const KINDS = {
+  message: "Message",
+  report: "Report",
+  help: "Asked for help",
+  appeal: "Appeal",
+};
+
+export const PHASES = {
+  opening: "Opening",
+  check_in: "Check-in",
+  sharing: "Sharing",
+  closing: "Closing",
+};
+
+export const HOLDS = {
+  none: "Straight to the room",
+  new: "Newcomers' messages wait for us",
+  all: "Every message waits for us",
+};
+
+export const DURATIONS = [
+  [300, "5 minutes"],
+  [900, "15 minutes"],
+  [3600, "1 hour"],
+  [86400, "1 day"],
+  [0, "Until we lift it"],
+];
