@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from chat.config import ConfigError, Part, faults, read_toml
 from chat.protocol.fields import Hold, Phase
 
 PREFIX: Final = "HEARTH_"
@@ -27,24 +28,10 @@ RoomId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$")]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
 
-class SettingsError(ValueError):
-    """Settings that cannot be used: one line for each, naming its place."""
-
-    def __init__(self, faults: Iterable[str]) -> None:
-        self.faults = tuple(faults)
-        super().__init__("\n".join(self.faults))
-
-
 def default_config() -> Path:
     """The `config` folder that came with this program: in a wheel inside the package, else beside it."""
     inside = Path(__file__).parent / "_config"
     return inside if inside.is_dir() else Path(__file__).parent.parent / "config"
-
-
-class Part(BaseModel):
-    """One table of settings: closed, so that a misspelt name is told, and unchangeable once read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Limits(Part):
@@ -111,12 +98,8 @@ def _check_store(url: str) -> str:
 
 
 def _check_origin(origin: str) -> str:
-    parts = urlsplit(origin)
-    if (
-        parts.scheme not in ("http", "https")
-        or not parts.netloc
-        or origin != f"{parts.scheme}://{parts.netloc}"
-    ):
+    scheme, _, host = origin.partition("://")
+    if scheme not in ("http", "https") or not host or host != urlsplit(origin).netloc:
         raise ValueError("write it as https://chat.example.org, without a path")
     return origin
 
@@ -201,14 +184,14 @@ class Settings(BaseSettings):
         folder = Path(config or environment.get("config") or default_config())
         path = folder / "server.toml"
         if not folder.is_dir():
-            raise SettingsError([f"{folder}: no such folder; name one with --config or {PREFIX}CONFIG"])
+            raise ConfigError([f"{folder}: no such folder; name one with --config or {PREFIX}CONFIG"])
         file = read_toml(path) if path.exists() else {}
         merged = _over(_over(_over(file, environment), given), {"config": folder})
         try:
             return cls(**merged)
         except ValidationError as error:
             places = _Places(path, file, environment, given)
-            raise SettingsError(_faults(error, places.name)) from None
+            raise ConfigError(faults(error, places.name)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +210,7 @@ class _Places:
         if _holds(self.given, keys):
             return "--" + keys[0].replace("_", "-")
         if _holds(self.environment, keys):
-            return PREFIX + "__".join(keys[:2]).upper()
+            return PREFIX + "__".join(key for key in keys if not key.isdigit()).upper()
         return f"{self.path}: {'.'.join(keys)}"
 
 
@@ -242,24 +225,12 @@ def _holds(values: Mapping[str, Any], keys: tuple[str, ...]) -> bool:
     return True
 
 
-def _faults(error: ValidationError, name: Any) -> list[str]:
-    """One line for each fault: its place, then what would be right."""
-    faults = []
-    for fault in error.errors(include_url=False, include_context=False, include_input=False):
-        keys = tuple(str(part) for part in fault["loc"])
-        says = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "extra_forbidden":
-            says = "there is no setting of this name"
-        faults.append(f"{name(keys)}: {says[:1].lower() + says[1:]}")
-    return faults
-
-
 def _environment() -> dict[str, Any]:
     """What `HEARTH_...` says, nested names joined by two underscores."""
     try:
         return dict(EnvSettingsSource(Settings)())
     except ValueError as error:
-        raise SettingsError([f'{PREFIX}...: {error}; write lists as JSON: ["a", "b"]']) from None
+        raise ConfigError([f'{PREFIX}...: {error}; write lists as JSON: ["a", "b"]']) from None
 
 
 def unknown_variables() -> list[str]:
@@ -274,19 +245,11 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(below)
     for key, value in above.items():
         at = merged.get(key)
-        both = isinstance(at, Mapping) and isinstance(value, Mapping)
-        merged[key] = _over(at, value) if both else value  # type: ignore[arg-type]  # `both` says it is a mapping
+        if isinstance(at, Mapping) and isinstance(value, Mapping):
+            merged[key] = _over(at, value)
+        else:
+            merged[key] = value
     return merged
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file's content; a fault in it names file, line and column."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError([f"{path}: cannot be read ({type(error).__name__})"]) from None
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError([f"{path}: {error}"]) from None
 
 
 def is_loopback(host: str) -> bool:
@@ -341,31 +304,36 @@ class Rooms:
     def policy(self, room: str) -> RoomPolicy:
         """What holds in `room`; one that the file does not name gets the defaults."""
         found = self.named.get(room)
-        return found or self.defaults.model_copy(update={"room": room, "title": self.defaults.title or room})
+        return found or self.defaults.model_copy(update={"room": room, "title": room})
 
 
 def load_rooms(config: Path) -> Rooms:
     """Read `rooms.toml` in `config`; without the file there are only the defaults."""
     path = config / "rooms.toml"
     content = read_toml(path) if path.exists() else {}
-    faults = [
-        f"{path}: {key}: only [defaults] and [rooms.<id>] stand here" for key in content.keys() - _TABLES
-    ]
-    shared = content.get("defaults", {})
-    tables = {room: (f"rooms.{room}", table) for room, table in content.get("rooms", {}).items()}
+    shared, tables = content.pop("defaults", {}), content.pop("rooms", {})
+    wrong = [f"{path}: {key}: only [defaults] and [rooms.<id>] stand here" for key in content]
     policies = {}
-    for room, (place, table) in {"": ("defaults", {}), **tables}.items():
+    if not isinstance(shared, dict) or not isinstance(tables, dict):
+        wrong.append(f"{path}: defaults and rooms are tables: [defaults], [rooms.<id>]")
+        shared, tables = {}, {}
+    for room, table in {_DEFAULTS: {}, **tables}.items():
+        place = f"{path}: {room}" if room == _DEFAULTS else f"{path}: rooms.{room}"
         try:
-            policies[room] = RoomPolicy(
-                **_over(_over({"title": room}, shared), {**table, "room": room or "defaults"})
+            policies[room] = RoomPolicy.model_validate(
+                _over(_over({"title": room}, shared), {**table, "room": room})
             )
         except TypeError:
-            faults.append(f"{path}: {place}: must be a table")
+            wrong.append(f"{place}: must be a table")
         except ValidationError as error:
-            faults += _faults(error, lambda keys, place=place: f"{path}: {place}.{'.'.join(keys)}")
-    if faults:
-        raise SettingsError(faults)
-    return Rooms(policies.pop(""), policies)
+            wrong += faults(error, partial(_within, place))
+    if wrong:
+        raise ConfigError(wrong)
+    return Rooms(policies.pop(_DEFAULTS), policies)
 
 
-_TABLES: Final = {"defaults", "rooms"}
+_DEFAULTS: Final = "defaults"
+
+
+def _within(place: str, keys: tuple[str, ...]) -> str:
+    return ".".join((place, *keys))
