@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import secrets
 import shutil
 import tempfile
 import time
@@ -18,6 +17,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from chat.store.address import StoreRefused, connect
+from chat.store.checks import new_epoch
 from chat.store.directory import Directory, Running
 from chat.store.keys import IDENTITY
 from chat.store.process import Watch, answers, arguments, find_server, needs_watch, spawn, stop
@@ -288,11 +288,6 @@ async def settle_epoch(url: str, *, doubt: bool) -> str:
         return epoch
     finally:
         await client.aclose()
-
-
-def new_epoch() -> str:
-    """A word that no store has used before."""
-    return secrets.token_hex(8)
 
 
 @asynccontextmanager

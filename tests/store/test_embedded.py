@@ -69,6 +69,10 @@ def log_of(data: Path) -> Path:
     return log
 
 
+def names(folder: Path, prefix: str) -> set[str]:
+    return {file.name for file in folder.iterdir() if file.name.startswith(prefix)}
+
+
 def cut(data: Path, size: int) -> None:
     os.truncate(log_of(data), log_of(data).stat().st_size - size)
 
@@ -422,4 +426,4 @@ async def test_the_servers_words_do_not_pile_up(tmp_path: Path, monkeypatch: pyt
     for _ in range(3):
         async with EmbeddedStore(tmp_path):
             pass
-    assert {name for name in os.listdir(tmp_path) if "log" in name} == {"store.log", "store.log.old"}
+    assert names(tmp_path, "store.log") == {"store.log", "store.log.old"}
