@@ -1,7 +1,7 @@
 """What is true in a room, as a fold over its events: no socket, no clock, no store.
 
-`apply` is the one meaning of every event: the Python client keeps its view with it, the tests hold the store's
-own projection against it, and the page mirrors it, held to the same cases (`tests/room/cases`).
+`apply` is the one meaning of every event: the Python client keeps its view with it, the tests hold the
+store's own projection against it, and the page mirrors it, held to the same cases (`tests/room/cases`).
 """
 
 from __future__ import annotations
@@ -153,9 +153,9 @@ class View:
     def add(self, page: Iterable[Event]) -> None:
         """Take in a stretch of history, its entries as they stand.
 
-        A page may have been read before a change that is known here already, and come after it: what is known
-        to have changed these entries is applied once more, which changes nothing where the page had it. Entries
-        past the head are left out: they come as events of their own.
+        A page may have been read before a change that is known here already, and come after it: what is
+        known to have changed these entries is applied once more, which changes nothing where the page had it.
+        Entries past the head are left out: they come as events of their own.
         """
         older = [entry for entry in page if entry["seq"] <= self.head and entry["seq"] not in self.entries]
         self.entries.update({entry["seq"]: entry for entry in older})

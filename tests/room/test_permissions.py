@@ -6,10 +6,59 @@ from chat.protocol.commands import COMMANDS, RESERVED, Command
 from chat.protocol.fields import Role
 from chat.room.permissions import RIGHTS, Scope, may, may_act_on, role_in
 
-ANYONE = ["hello", "profile", "ping", "join", "leave", "help", "post", "edit", "retract", "react", "history", "report", "hand", "whisper", "typing", "appeal", "yield", "feedback"]
-FACILITATORS = ["mute", "unmute", "remove", "readmit", "pin", "unpin", "warn", "card", "aside", "set_room", "watch", "attend", "round", "schedule", "duty", "note", "follow_up", "invite"]
+ANYONE = [
+    "hello",
+    "profile",
+    "ping",
+    "join",
+    "leave",
+    "help",
+    "post",
+    "edit",
+    "retract",
+    "react",
+    "history",
+    "report",
+    "hand",
+    "whisper",
+    "typing",
+    "appeal",
+    "yield",
+    "feedback",
+]
+FACILITATORS = [
+    "mute",
+    "unmute",
+    "remove",
+    "readmit",
+    "pin",
+    "unpin",
+    "warn",
+    "card",
+    "aside",
+    "set_room",
+    "watch",
+    "attend",
+    "round",
+    "schedule",
+    "duty",
+    "note",
+    "follow_up",
+    "invite",
+]
 MODERATORS = ["claim", "unclaim", "decide", "ban", "unban", "audit"]
-ADMINS = ["create_room", "close_room", "revoke", "grant", "staff", "rules", "erase", "export", "break_glass", "confirm"]
+ADMINS = [
+    "create_room",
+    "close_room",
+    "revoke",
+    "grant",
+    "staff",
+    "rules",
+    "erase",
+    "export",
+    "break_glass",
+    "confirm",
+]
 
 LEAST = {
     **dict.fromkeys(ANYONE, Role.PARTICIPANT),
@@ -17,7 +66,7 @@ LEAST = {
     **dict.fromkeys(MODERATORS, Role.MODERATOR),
     **dict.fromkeys(ADMINS, Role.ADMIN),
 }
-"""Who may do what, written down a second time: a changed right has to be changed in both places on purpose."""
+"""Who may do what, written down again: a changed right has to be changed in both places on purpose."""
 
 
 def test_every_command_has_a_row_and_every_row_a_command() -> None:
@@ -46,7 +95,7 @@ def test_an_unknown_command_is_nobodys(command: str, role: Role) -> None:
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_each_scope_is_one_that_the_command_can_name(command: str) -> None:
-    """A right over a room or flag belongs to a command that names one; what asks to be joined names a room."""
+    """A right over a room or flag belongs to a command that names one; what has to be joined names a room."""
     fields = COMMANDS[command].__struct_fields__
     right = RIGHTS[command]
     if right.scope is Scope.ROOM:

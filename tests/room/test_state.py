@@ -110,22 +110,22 @@ ACTS = st.lists(
 
 
 def log_of(acts: list[tuple[str, int, int]]) -> Log:
-    log = Log()
-    log.say("message", **{"from": ANA}, text="first")
+    kept = Log()
+    kept.say("message", **{"from": ANA}, text="first")
     for act, at, number in acts:
-        target = at % len(log.entries) + 1
+        target = at % len(kept.entries) + 1
         match act:
             case "say":
-                log.say("message", **{"from": ANA}, text=f"text {number}")
+                kept.say("message", **{"from": ANA}, text=f"text {number}")
             case "edit":
-                log.edit(target, f"edit {number}")
+                kept.edit(target, f"edit {number}")
             case "retract":
-                log.retract(target)
+                kept.retract(target)
             case "warn":
-                log.warning(target, f"warning {number}")
+                kept.warn(target, f"warning {number}")
             case "react":
-                log.react(target, number)
-    return log
+                kept.react(target, number)
+    return kept
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
