@@ -1,9 +1,14 @@
 """Where the store is, and how it is spoken to: one parsed address, one way to connect."""
 
+import asyncio
+import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from redis.asyncio import Redis
+from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
@@ -94,3 +99,46 @@ def connect(url: str, *, timeout: float = ANSWER_WITHIN, connections: int | None
         )
     except ValueError as error:
         raise StoreRefused(f"the store's address {address} has an option that does not parse") from error
+
+
+async def dial(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A bare connection, signed in, for what Redis can't do. Raises OSError, TimeoutError, StoreRefused."""
+    parse(url)
+    options: Mapping[str, Any] = parse_url(url)
+    async with asyncio.timeout(CONNECT_WITHIN):
+        if "path" in options:
+            reader, writer = await asyncio.open_unix_connection(options["path"])
+        else:
+            reader, writer = await asyncio.open_connection(
+                options.get("host"),
+                options.get("port", 6379),
+                ssl=tls(options) if url.startswith("rediss:") else None,
+            )
+        if options.get("password"):
+            await ask(reader, writer, "AUTH", options.get("username") or "default", options["password"])
+    return reader, writer
+
+
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *words: str) -> str:
+    """Send a command whose answer is one line, and return that. Raises StoreRefused with its first word."""
+    parts = [f"*{len(words)}\r\n".encode()]
+    for word in map(str.encode, words):
+        parts += [b"$%d\r\n" % len(word), word, b"\r\n"]
+    writer.write(b"".join(parts))
+    await writer.drain()
+    line = (await reader.readline()).decode("utf-8", "replace").strip()
+    if not line or line.startswith("-"):
+        raise StoreRefused(f"the store refuses {words[0]} ({line[1:].partition(' ')[0] or 'no answer'})")
+    return line
+
+
+def tls(options: Mapping[str, Any]) -> ssl.SSLContext:
+    """The TLS that a parsed rediss:// address asks for."""
+    context = ssl.create_default_context(cafile=options.get("ssl_ca_certs"))
+    if options.get("ssl_check_hostname") is False or options.get("ssl_cert_reqs") == "none":
+        context.check_hostname = False
+    if options.get("ssl_cert_reqs") == "none":
+        context.verify_mode = ssl.CERT_NONE
+    if options.get("ssl_certfile"):
+        context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
+    return context

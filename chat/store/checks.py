@@ -138,8 +138,8 @@ def refuse_server(server: Server, *, durable: bool) -> str | None:
         return REPLICA
     if server.policy != "noeviction":
         return (
-            f"the store's maxmemory-policy is {server.policy or 'unknown'}: when memory is short it throws data"
-            " away; set it to noeviction, by CONFIG SET maxmemory-policy noeviction and in its own file"
+            f"the store's maxmemory-policy is {server.policy or 'unknown'}, so that it throws data away when"
+            " memory is short: set it to noeviction, by CONFIG SET and in the server's own file"
         )
     if durable and not server.keeps_log:
         return (

@@ -94,6 +94,11 @@ class Directory:
         self._mark = self.root / "store.mark"
         self._logs = self.folder / "appendonlydir"
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the directory exists."""
+        return self.root.is_dir()
+
     def create(self) -> None:
         """Make what is missing, for the owner's eyes only. Raises StoreRefused."""
         try:

@@ -51,6 +51,10 @@ DAMAGED = (
 log = structlog.get_logger(__name__)
 
 
+class StoreDamaged(StoreRefused):
+    """The data itself is broken."""
+
+
 class EmbeddedStore:
     """A valkey-server of our own on one data directory, as an asynchronous context.
 
@@ -120,7 +124,7 @@ class EmbeddedStore:
             raise
         self._tasks = (asyncio.create_task(self._keep_up()), asyncio.create_task(self._keep_mark()))
         if not self._brief:
-            log.info("store_up", epoch=self.epoch, pid=self.pid)
+            log.info("store.up", epoch=self.epoch, pid=self.pid)
         return self
 
     async def __aexit__(
@@ -134,7 +138,7 @@ class EmbeddedStore:
         """Start the server, by a new epoch where something may be lost, and wait until it answers."""
         doubt = self.directory.begin(fsync=self._fsync)
         if not await self._launch(truncated=False):
-            log.warning("store_cut")
+            log.warning("store.cut")
             self.directory.doubt()
             doubt = True
             if not await self._launch(truncated=True):
@@ -181,8 +185,8 @@ class EmbeddedStore:
             f"the embedded store ended as it started (code {process.returncode}); see {self.directory.log}"
         )
 
-    def _damaged(self) -> StoreRefused:
-        return StoreRefused(
+    def _damaged(self) -> StoreDamaged:
+        return StoreDamaged(
             f"the data in {self.directory.folder} is damaged and was not touched: restore a backup into an"
             " empty directory with `hearth restore`, or mend it with valkey-check-aof;"
             f" {self.directory.log} says where the damage is"
@@ -197,19 +201,19 @@ class EmbeddedStore:
             self.directory.mark()
             if time.monotonic() - self._since > SETTLED_AFTER:
                 wait = BACKOFF
-            log.error("store_ended", code=code, wait=wait)
+            log.error("store.ended", code=code, wait=wait)
             while True:
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, BACKOFF_LIMIT)
                 try:
                     await self._start()
                 except (StoreRefused, OSError) as error:
-                    # The sentence is ours and says all; a trace would add nothing.
-                    log.error("store_refused", reason=str(error), wait=wait)  # noqa: TRY400
+                    # Which refusal it is says all; a trace would add nothing.
+                    log.error("store.refused", error=type(error).__name__, wait=wait)  # noqa: TRY400
                 else:
                     break
             self.restarts += 1
-            log.warning("store_back", epoch=self.epoch, pid=self.pid, restarts=self.restarts)
+            log.warning("store.back", epoch=self.epoch, pid=self.pid, restarts=self.restarts)
             if self.on_restart is not None:
                 self.on_restart(self.epoch)
 

@@ -46,6 +46,10 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
     # A failed backup must not stop people from talking.
     "stop-writes-on-bgsave-error": ("no",),
     "shutdown-on-sigterm": ("nosave", "now", "force"),
+    # A backup reads as a replica does: at once, past the disk, and leaving nothing to feed.
+    "repl-diskless-sync": ("yes",),
+    "repl-diskless-sync-delay": ("0",),
+    "repl-backlog-ttl": ("1",),
     # Both would keep what people wrote where erasing can't reach it.
     "crash-log-enabled": ("no",),
     "slowlog-log-slower-than": ("-1",),
