@@ -24,7 +24,7 @@ LATER_STORES: Final = ("redis+sentinel", "redis+cluster")
 Seconds = Annotated[float, Field(ge=0, le=366 * 86_400)]
 Length = Annotated[int, Field(ge=1, le=1_000_000)]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
-RoomId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$")]
+RoomId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
 
