@@ -1,0 +1,20 @@
+"""One message and its context in, one judgement out; pure, and it imports nothing of chat."""
+
+from moderation.message import EMPTY, Reading, Remark
+from moderation.pipeline import Pipeline, load
+from moderation.rules import RuleError
+from moderation.verdict import Action, Category, Judgement, Reason, Severity
+
+__all__ = [
+    "EMPTY",
+    "Action",
+    "Category",
+    "Judgement",
+    "Pipeline",
+    "Reading",
+    "Reason",
+    "Remark",
+    "RuleError",
+    "Severity",
+    "load",
+]

@@ -1,0 +1,272 @@
+"""The whole way of one message: fold, match, read in context, score, decide; and it never fails open."""
+
+import hashlib
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from moderation.classifier import Classifier, load_classifier
+from moderation.context import Heard, gather
+from moderation.lexicon import load_lexicon
+from moderation.mend import Mender
+from moderation.message import EMPTY, Reading, Remark
+from moderation.policy import decide
+from moderation.rules import Hit, Kind, Mode, Rule, RuleError, RuleSet, load_rules
+from moderation.scope import Words
+from moderation.signals import Finding, Findings, compound, read_hits
+from moderation.text import Folded, fold
+from moderation.verdict import Action, Judgement, Reason, Severity
+
+_TAIL = 160
+_LIMIT = 0.020  # seconds of this thread's own time for a message of ordinary length
+_ORDINARY = 4_000  # characters; a longer text may take longer in proportion
+_SHORTEST_REPEAT = 12
+FAILED = "pipeline.failed"
+_FAILED_TEXT = "Something on our side went wrong while we looked at this, so a person will read it first."
+
+
+class Overrun(Exception):
+    """Reading a text took longer than it may."""
+
+
+class Pipeline:
+    """One rule set, ready to judge. It holds no state between messages."""
+
+    def __init__(
+        self,
+        rules: RuleSet,
+        classifier: Classifier,
+        *,
+        digest: str = "",
+        clock: Callable[[], float] = time.thread_time,
+        limit: float = _LIMIT,
+    ) -> None:
+        self.rules = rules
+        self.digest = digest
+        self.profiles = frozenset(rules.profiles)
+        self._words = Words(rules.lexicon)
+        self._mender = Mender(rules.lexicon)
+        self._classifier = classifier
+        self._clock = clock
+        self._limit = limit
+        self._name_rules = frozenset(
+            index for index, rule in enumerate(rules.rules) if rule.id.startswith("name.")
+        )
+
+    def judge(
+        self,
+        text: str,
+        *,
+        author: str = "",
+        context: Sequence[Remark] = (),
+        now: int = 0,
+        profile: str = "default",
+        staff: bool = False,
+    ) -> Judgement:
+        """The judgement of one message; any failure or overrun holds it, flagged, and nothing is raised."""
+        try:
+            return self._judge(text, author, context, now, profile, staff)
+        except Exception:
+            shown = text if isinstance(text, str) else ""
+            reason = Reason(FAILED, (0, len(shown)), _FAILED_TEXT, False)
+            return Judgement(
+                Action.HOLD, Severity.NONE, True, (), 0.0, (reason,), shown, EMPTY, failed=True
+            )
+
+    def read(self, text: str) -> Reading:
+        """What a stored text says by itself, to warm the context; an unreadable one says nothing."""
+        try:
+            return self._judge(text, "", (), 0, "default", False).reading
+        except Exception:
+            return EMPTY
+
+    def judge_name(self, name: str) -> Reason | None:
+        """Why a name, topic or other short label cannot be shown, or None where it can."""
+        try:
+            return self._judge_name(name)
+        except Exception:
+            return Reason(FAILED, (0, len(name)), _FAILED_TEXT, False)
+
+    def _judge(
+        self, text: str, author: str, context: Sequence[Remark], now: int, profile: str, staff: bool
+    ) -> Judgement:
+        started = self._clock()
+        deadline = started + self._limit * max(1.0, len(text) / _ORDINARY)
+        modes = self.rules.profiles[profile]
+        folded = fold(text)
+        findings = Findings([], set())
+        whole = (0, len(text))
+        hits = self.rules.hits(folded.plain)
+        if hits:
+            read_hits(self.rules, self._words, modes, folded, hits, findings)
+        mended = self._mender.mend(folded)
+        if mended is not None:
+            self._read_mended(mended, hits, modes, findings)
+        self._check(deadline)
+        if findings.facets:
+            compound(self.rules, modes, findings, whole)
+        raw = self._classifier.raw(folded.plain if mended is None else mended.plain)
+        alone = self._classifier.score(raw, findings.severity)
+        reading = self._reading(folded, findings, alone)
+        if context:
+            heard = gather(context, author, now)
+            self._in_context(folded, findings, heard, reading, modes, whole, staff)
+        self._attend(findings, alone, whole, modes)
+        self._check(deadline)
+        answers = decide(self.rules, text, findings)
+        score = alone if findings.severity == reading.severity else self._classifier.score(raw, findings.severity)
+        return Judgement(
+            answers.action,
+            answers.severity,
+            answers.flag,
+            answers.categories,
+            score,
+            answers.reasons,
+            answers.text,
+            reading,
+            shadow=answers.shadow,
+            notes=findings.notes,
+        )
+
+    def _read_mended(
+        self, mended: Folded, before: list[Hit], modes: tuple[Mode, ...], findings: Findings
+    ) -> None:
+        """Rules on the mended text, but for those that the plain form has already met."""
+        seen = {hit.rule for hit in before}
+        fresh = [hit for hit in self.rules.hits(mended.plain) if hit.rule not in seen]
+        if fresh:
+            read_hits(self.rules, self._words, modes, mended, fresh, findings)
+
+    def _in_context(
+        self,
+        folded: Folded,
+        findings: Findings,
+        heard: Heard,
+        reading: Reading,
+        modes: tuple[Mode, ...],
+        whole: tuple[int, int],
+        staff: bool,
+    ) -> None:
+        """What the recent messages make of this one."""
+        for joined, offset in heard.joined(folded.plain):
+            self._read_joined(joined, offset, modes, findings, whole)
+        if findings.facets:
+            compound(self.rules, modes, findings, whole, own=heard.own_facets, heard=heard.room_facets)
+        raised = heard.accumulated(findings.severity)
+        if raised > findings.severity:
+            self._say("context.accumulated", findings, whole, modes, raised)
+        if findings.severity is Severity.NONE:
+            for rule_id in heard.crowding(reading.mark, staff):
+                self._say(rule_id, findings, whole, modes, Severity.NONE)
+
+    def _read_joined(
+        self, joined: str, offset: int, modes: tuple[Mode, ...], findings: Findings, whole: tuple[int, int]
+    ) -> None:
+        """Hits that begin in an earlier message and end in this one."""
+        text = fold(joined)
+        mended = self._mender.mend(text)
+        for one in (text, mended):
+            if one is None:
+                continue
+            across = [
+                hit for hit in self.rules.hits(one.plain)
+                if one.span(hit.start, hit.end)[0] < offset < one.span(hit.start, hit.end)[1]
+            ]  # fmt: skip
+            if not across:
+                continue
+            inner = Findings([], set())
+            read_hits(self.rules, self._words, modes, one, across, inner)
+            for found in inner.found:
+                findings.add(Finding(found.rule, found.mode, whole, found.severity, found.readings))
+
+    def _attend(
+        self, findings: Findings, score: float, whole: tuple[int, int], modes: tuple[Mode, ...]
+    ) -> None:
+        """The learned score may raise attention, to moderate at most; it never holds or blocks."""
+        level = self._classifier.attention(score)
+        if level > findings.severity:
+            self._say("model.attention", findings, whole, modes, level)
+
+    def _say(
+        self, rule_id: str, findings: Findings, whole: tuple[int, int], modes: tuple[Mode, ...], level: Severity
+    ) -> None:
+        """Add a rule that code, not a pattern, found to hold; a rule that was taken out says nothing."""
+        index = self.rules.by_id.get(rule_id)
+        if index is None or modes[index] is Mode.OFF:
+            return
+        findings.add(Finding(self.rules.rules[index], modes[index], whole, level))
+
+    def _reading(self, folded: Folded, findings: Findings, score: float) -> Reading:
+        plain = folded.plain
+        facets = set(findings.facets)
+        if findings.severity >= Severity.MODERATE:
+            facets.add("risk")
+        mark = zlib.crc32(plain.encode()) if len(plain) >= _SHORTEST_REPEAT else 0
+        return Reading(int(findings.severity), frozenset(facets), score, plain[-_TAIL:], mark)
+
+    def _judge_name(self, name: str) -> Reason | None:
+        folded = fold(name)
+        mended = self._mender.mend(folded)
+        for one in (folded, mended):
+            if one is None:
+                continue
+            for hit in self.rules.hits(one.plain):
+                rule = self.rules.rules[hit.rule]
+                if self.rules.profiles["default"][hit.rule] is Mode.LIVE and _bars_name(rule):
+                    return Reason(rule.id, one.span(hit.start, hit.end), rule.text, False)
+        return None
+
+    def speaks(self, rule: Rule, example: str) -> bool:
+        """Whether the rule holds for a text by itself, whatever profile it is live in."""
+        modes = self.rules.all_live
+        folded = fold(example)
+        findings = Findings([], set())
+        read_hits(self.rules, self._words, modes, folded, self.rules.hits(folded.plain), findings)
+        mended = self._mender.mend(folded)
+        if mended is not None:
+            read_hits(self.rules, self._words, modes, mended, self.rules.hits(mended.plain), findings)
+        compound(self.rules, modes, findings, (0, len(example)))
+        return any(one.rule.id == rule.id for one in findings.found)
+
+    def _check(self, deadline: float) -> None:
+        if self._clock() > deadline:
+            raise Overrun
+
+
+def _bars_name(rule: Rule) -> bool:
+    """A name takes everything that the room would not, and no signal of risk either."""
+    return (
+        rule.kind is Kind.ROOM
+        or rule.id.startswith("name.")
+        or (rule.kind is Kind.SIGNAL and rule.severity >= Severity.MODERATE)
+    )
+
+
+def load(config: Path) -> Pipeline:
+    """The pipeline of a configuration folder (`rules/`, `lexicons/`); RuleError with everything wrong in it."""
+    lexicon = load_lexicon(config / "lexicons")
+    rules = load_rules(config / "rules", lexicon)
+    digest = hashlib.sha256()
+    for path in sorted((*(config / "rules").glob("*.toml"), *(config / "lexicons").glob("*.toml"))):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    classifier = load_classifier()
+    digest.update(classifier.digest)
+    pipeline = Pipeline(rules, classifier, digest=digest.hexdigest()[:32])
+    prove(pipeline)
+    return pipeline
+
+
+def prove(pipeline: Pipeline) -> None:
+    """Try each rule on its own examples; one RuleError that tells every example that fails."""
+    wrong: list[RuleError] = []
+    for rule in pipeline.rules.rules:
+        for example in rule.match:
+            if not pipeline.speaks(rule, example):
+                wrong.append(RuleError(*rule.place, f"{rule.id}: must match but does not: {example!r}"))
+        for example in rule.spare:
+            if pipeline.speaks(rule, example):
+                wrong.append(RuleError(*rule.place, f"{rule.id}: must not match but does: {example!r}"))
+    if wrong:
+        first, *others = wrong
+        raise RuleError(first.file, first.line, "; ".join((first.why, *map(str, others))))

@@ -1,0 +1,85 @@
+"""From findings to the two answers: what the room gets, and what the author may need."""
+
+from dataclasses import dataclass
+
+from moderation.rules import Kind, Mode, RuleSet
+from moderation.signals import Findings
+from moderation.verdict import Action, Category, Reason, Severity
+
+MASKED = "[removed]"
+_STRENGTH = {Action.DELIVER: 0, Action.MASK: 1, Action.HOLD: 2, Action.BLOCK: 3}
+# Without a category of its own the signal of a text goes to the general line.
+_UNKNOWN = Category.SUICIDE
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What `Judgement` is made of, but for the reading."""
+
+    action: Action
+    severity: Severity
+    flag: bool
+    categories: tuple[Category, ...]
+    reasons: tuple[Reason, ...]
+    shadow: tuple[Reason, ...]
+    text: str
+
+
+def decide(rules: RuleSet, text: str, findings: Findings) -> Answers:
+    """The table of CARE: unsafe content decides the action, risk the severity, and help never silences."""
+    action = Action.DELIVER
+    severity = findings.severity
+    reasons: dict[tuple[str, tuple[int, int]], Reason] = {}
+    shadow: list[Reason] = []
+    masks: list[tuple[int, int]] = []
+    weight: dict[Category, int] = {}
+    for one in findings.found:
+        rule = one.rule
+        if rule.kind is Kind.CUE:
+            continue
+        risk = rule.kind is Kind.SIGNAL
+        reason = Reason(rule.id, one.span, rule.text, risk)
+        if one.mode is Mode.SHADOW:
+            shadow.append(reason)
+            continue
+        reasons.setdefault((rule.id, one.span), reason)
+        if risk:
+            if rule.category is not None and one.severity:
+                weight[rule.category] = max(weight.get(rule.category, 0), int(one.severity))
+            if rule.holds:
+                room = rules.rules[rules.by_id[rule.holds]]
+                reasons.setdefault((room.id, one.span), Reason(room.id, one.span, room.text, False))
+                action = _stronger(action, room.action)
+        else:
+            if rule.action is Action.MASK:
+                masks.append(one.span)
+            action = _stronger(action, rule.action)
+    if severity is Severity.IMMINENT:
+        action = _stronger(action, Action.HOLD)
+    if severity >= Severity.LOW and action is Action.BLOCK:
+        action = Action.HOLD
+    flag = severity >= Severity.MODERATE or action in (Action.HOLD, Action.BLOCK)
+    categories = tuple(sorted(weight, key=lambda one: (-weight[one], one.value)))
+    if severity >= Severity.MODERATE and not categories:
+        categories = (_UNKNOWN,)
+    return Answers(
+        action, severity, flag, categories, tuple(reasons.values()), tuple(shadow), redact(text, masks)
+    )
+
+
+def _stronger(one: Action, other: Action) -> Action:
+    return other if _STRENGTH[other] > _STRENGTH[one] else one
+
+
+def redact(text: str, spans: list[tuple[int, int]]) -> str:
+    """The text with each span replaced by a mark, spans that touch by one."""
+    if not spans:
+        return text
+    out: list[str] = []
+    at = 0
+    for start, end in sorted(spans):
+        if start >= at or not out:
+            out += [text[at:start], MASKED]
+        at = max(at, end)
+    out.append(text[at:])
+    return "".join(out)

@@ -1,0 +1,305 @@
+"""Rules: read from TOML, checked, compiled into one filter, and tried on their own examples at load."""
+
+import re as stdlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import re2
+
+from moderation.checks import CHECKS
+from moderation.lexicon import END, Lexicon, RuleError, line_of, parse, provenance
+from moderation.verdict import Action, Category, Severity
+
+__all__ = ["Hit", "Kind", "Mode", "Rule", "RuleError", "RuleSet", "load_rules"]
+
+
+class Kind(StrEnum):
+    """What a rule speaks of: the author's risk, the room's content, or a part that others build on."""
+
+    SIGNAL = "signal"
+    ROOM = "room"
+    CUE = "cue"
+
+
+class Mode(StrEnum):
+    """Whether a rule acts, only looks on, or is not read."""
+
+    LIVE = "live"
+    SHADOW = "shadow"
+    OFF = "off"
+
+
+# How a context changes a signal; each rule names those that it heeds.
+CONTEXTS = frozenset(
+    ("negation", "denial", "past", "recovery", "quotation", "third_person", "question", "hyperbole",
+     "conditional", "education", "told", "helpline", "advised", "wish_of_dead")
+)  # fmt: skip
+_FIELDS = frozenset(
+    ("id", "kind", "mode", "text", "tier", "source", "date", "patterns", "unless", "facets", "severity",
+     "category", "action", "heeds", "holds", "needs", "after", "heard", "across", "raw", "check", "match",
+     "spare")
+)  # fmt: skip
+_ID = stdlib.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+\Z")
+_MOST = 24  # hits read per pattern: a text that repeats one phrase says it once
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One entry of a rule file."""
+
+    id: str
+    kind: Kind
+    mode: Mode
+    text: str
+    tier: int
+    source: str
+    date: date
+    patterns: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    """Patterns that, where they overlap or touch a hit, undo it."""
+    facets: frozenset[str] = frozenset()
+    severity: Severity = Severity.NONE
+    category: Category | None = None
+    action: Action = Action.DELIVER
+    heeds: frozenset[str] = frozenset()
+    holds: str = ""
+    """For a signal: the id of the room rule whose sentence is told when this keeps the text from the room."""
+    needs: frozenset[str] = frozenset()
+    """For a compound: it hits when all these facets are there."""
+    after: frozenset[str] = frozenset()
+    """For a compound: facets that the author's recent messages must have had."""
+    heard: frozenset[str] = frozenset()
+    """For a compound: facets that the last messages of others must have had."""
+    across: bool = False
+    """Whether the facets of the author's recent messages count for `needs`; one must still be in this one."""
+    check: str = ""
+    place: tuple[str, int] = ("", 0)
+    """The file and line it was read from."""
+    match: tuple[str, ...] = ()
+    spare: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A rule's pattern found in a plain text."""
+
+    rule: int
+    start: int
+    end: int
+
+
+
+
+
+class RuleSet:
+    """All rules compiled: one filter over atoms, and each pattern by itself for where it hit."""
+
+    def __init__(self, rules: tuple[Rule, ...], lexicon: Lexicon, profiles: Mapping[str, Mapping[str, Mode]]):
+        self.rules = rules
+        self.lexicon = lexicon
+        self.profiles: dict[str, tuple[Mode, ...]] = {
+            name: tuple(_mode_of(rule, modes) for rule in rules) for name, modes in profiles.items()
+        }
+        self.all_live = (Mode.LIVE,) * len(rules)
+        self.by_id = {rule.id: index for index, rule in enumerate(rules)}
+        self.compounds = tuple(index for index, rule in enumerate(rules) if rule.needs)
+        self._owner: list[int] = []
+        self._unless: dict[int, tuple[Any, ...]] = {}
+        options = _options()
+        self._filter = re2.Filter()
+        for index, rule in enumerate(rules):
+            for pattern in rule.patterns:
+                self._owner.append(index)
+                self._filter.Add(pattern, options)
+            if rule.unless:
+                self._unless[index] = tuple(re2.compile(pattern, options) for pattern in rule.unless)
+        self._canary = len(self._owner)
+        self._filter.Add(END, options)
+        self._filter.Compile()
+
+    def hits(self, plain: str) -> list[Hit]:
+        """Where rules match a plain text. Raises RuntimeError when the filter itself gave up."""
+        found = self._filter.Match(plain + END)
+        if not found or found[-1] != self._canary:
+            raise RuntimeError("the rule filter gave no answer")
+        if len(found) == 1:
+            return []
+        hits: list[Hit] = []
+        for pattern in found[:-1]:
+            hits.extend(self._find(pattern, plain))
+        hits.sort(key=lambda hit: (hit.start, hit.rule))
+        return hits
+
+    def _find(self, pattern: int, plain: str) -> Iterator[Hit]:
+        owner = self._owner[pattern]
+        compiled = self._filter.re(pattern)
+        check = CHECKS.get(self.rules[owner].check)
+        most = len(plain) if self.rules[owner].action is Action.MASK else _MOST
+        vetoes: list[tuple[int, int]] | None = None
+        for count, match in enumerate(compiled.finditer(plain)):
+            if count >= most:
+                return
+            start, end = match.span()
+            if start == end:
+                continue
+            if vetoes is None:
+                vetoes = [
+                    veto.span() for one in self._unless.get(owner, ()) for veto in one.finditer(plain)
+                ]
+            if any(first <= end + 1 and start <= last + 1 for first, last in vetoes):
+                continue
+            if check is not None and not check(plain[start:end], self.lexicon):
+                continue
+            yield Hit(owner, start, end)
+
+
+def _options() -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    options.never_capture = True
+    return options
+
+
+def _mode_of(rule: Rule, modes: Mapping[str, Mode]) -> Mode:
+    """The longest prefix of the rule's id that the profile names decides, else the rule itself."""
+    best = ""
+    for prefix in modes:
+        if (rule.id == prefix or rule.id.startswith(prefix + ".")) and len(prefix) > len(best):
+            best = prefix
+    return modes[best] if best else rule.mode
+
+
+def load_rules(folder: Path, lexicon: Lexicon) -> RuleSet:
+    """Every `*.toml` of a folder; RuleError with file, line and reason for the first entry that is wrong."""
+    rules: list[Rule] = []
+    places: dict[str, tuple[str, int]] = {}
+    profiles: dict[str, dict[str, Mode]] = {"default": {}}
+    for path in sorted(folder.glob("*.toml")):
+        table, text = parse(path)
+        if set(table) - {"rule", "profile"}:
+            raise RuleError(path.name, 1, "only [[rule]] and [profile.NAME] tables are known")
+        for entry in table.get("rule", []):
+            rule, line = _rule(path.name, text, entry, lexicon)
+            if rule.id in places:
+                raise RuleError(path.name, line, f"{rule.id}: a second rule of that id")
+            places[rule.id] = (path.name, line)
+            rules.append(rule)
+        for name, modes in table.get("profile", {}).items():
+            profiles.setdefault(name, {}).update(_profile(path.name, text, name, modes))
+    _references(rules, places)
+    return RuleSet(tuple(rules), lexicon, profiles)
+
+
+def _references(rules: list[Rule], places: Mapping[str, tuple[str, int]]) -> None:
+    known = frozenset().union(*(rule.facets for rule in rules)) if rules else frozenset()
+    for rule in rules:
+        if rule.holds and rule.holds not in places:
+            raise RuleError(*places[rule.id], f"{rule.id}: holds names no rule: {rule.holds}")
+        lost = (rule.needs | rule.after | rule.heard) - known - {"risk"}
+        if lost:
+            raise RuleError(*places[rule.id], f"{rule.id}: no rule gives the facet {sorted(lost)[0]}")
+
+
+def _profile(file: str, text: str, name: str, modes: Any) -> dict[str, Mode]:
+    line = next((n for n, row in enumerate(text.split("\n"), 1) if row.strip() == f"[profile.{name}]"), 1)
+    if not isinstance(modes, dict):
+        raise RuleError(file, line, f"profile {name}: a table of rule = mode")
+    try:
+        return {str(prefix): Mode(mode) for prefix, mode in modes.items()}
+    except ValueError as error:
+        raise RuleError(file, line, f"profile {name}: {error}; use live, shadow or off") from error
+
+
+def _rule(file: str, text: str, entry: Any, lexicon: Lexicon) -> tuple[Rule, int]:
+    rule_id = entry.get("id") if isinstance(entry, dict) else None
+    if not isinstance(rule_id, str) or not _ID.match(rule_id):
+        raise RuleError(file, 1, f"id: two or more lower-case words with dots, not {rule_id!r}")
+    line = line_of(text, "id", rule_id)
+    unknown = set(entry) - _FIELDS
+    if unknown:
+        raise RuleError(file, line, f"{rule_id}: unknown field {sorted(unknown)[0]}")
+    try:
+        kind = Kind(entry.get("kind", ""))
+        mode = Mode(entry.get("mode", "live"))
+        severity = Severity.of(entry.get("severity", "none"))
+        category = Category(entry["category"]) if "category" in entry else None
+        action = Action(entry.get("action", "deliver"))
+    except (ValueError, AttributeError) as error:
+        raise RuleError(file, line, f"{rule_id}: {error}") from error
+    tier, source, day = provenance(file, line, rule_id, entry)
+    texts = {key: _strings(file, line, rule_id, entry, key) for key in
+             ("patterns", "unless", "facets", "heeds", "needs", "after", "heard", "match", "spare")}  # fmt: skip
+    sentence = entry.get("text", "")
+    if not isinstance(sentence, str) or (kind is not Kind.CUE and not sentence.strip()):
+        raise RuleError(file, line, f"{rule_id}: text must be a kind sentence to the author")
+    stray = set(texts["heeds"]) - CONTEXTS
+    if stray:
+        raise RuleError(file, line, f"{rule_id}: heeds names no context: {sorted(stray)[0]}")
+    if kind is Kind.SIGNAL and category is None:
+        raise RuleError(file, line, f"{rule_id}: a signal needs a category")
+    if kind is Kind.ROOM and action is Action.DELIVER:
+        raise RuleError(file, line, f"{rule_id}: a room rule needs an action: mask, hold or block")
+    if texts["patterns"] and not texts["match"]:
+        raise RuleError(file, line, f"{rule_id}: needs examples that must match")
+    if entry.get("check", "") not in {"", *CHECKS}:
+        raise RuleError(file, line, f"{rule_id}: no such check: {entry['check']}")
+    raw = bool(entry.get("raw", False))
+    compiled = {
+        key: tuple(_compiled(file, line, rule_id, one, lexicon, raw) for one in texts[key])
+        for key in ("patterns", "unless")
+    }
+    return (
+        Rule(
+            id=rule_id,
+            kind=kind,
+            mode=mode,
+            text=sentence.strip(),
+            tier=tier,
+            source=source,
+            date=day,
+            patterns=compiled["patterns"],
+            unless=compiled["unless"],
+            facets=frozenset(texts["facets"]),
+            severity=severity,
+            category=category,
+            action=action,
+            heeds=frozenset(texts["heeds"]),
+            holds=str(entry.get("holds", "")),
+            needs=frozenset(texts["needs"]),
+            after=frozenset(texts["after"]),
+            heard=frozenset(texts["heard"]),
+            across=bool(entry.get("across", False)),
+            check=str(entry.get("check", "")),
+            place=(file, line),
+            match=texts["match"],
+            spare=texts["spare"],
+        ),
+        line,
+    )
+
+
+def _strings(file: str, line: int, rule_id: str, entry: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    value = entry.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+        raise RuleError(file, line, f"{rule_id}: {key} must be a list of strings")
+    return tuple(value)
+
+
+def _compiled(file: str, line: int, rule_id: str, pattern: str, lexicon: Lexicon, raw: bool) -> str:
+    try:
+        expanded = lexicon.expand(pattern)
+    except KeyError as error:
+        raise RuleError(file, line, f"{rule_id}: no list named {error.args[0]}") from error
+    if not raw:
+        expanded = rf"\b(?:{expanded})\b"
+    try:
+        compiled = re2.compile(expanded, _options())
+    except re2.error as error:
+        raise RuleError(file, line, f"{rule_id}: {error}") from error
+    if compiled.search("") is not None:
+        raise RuleError(file, line, f"{rule_id}: a pattern that matches nothing at all matches everywhere")
+    return expanded

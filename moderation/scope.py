@@ -1,0 +1,261 @@
+"""What stands around a hit: negation, tense, who is meant, quotation, jest; code over the words nearby."""
+
+import re
+from collections.abc import Callable, Mapping
+
+from moderation.lexicon import Lexicon
+from moderation.verdict import Severity
+
+_REACH = 160  # characters looked at on each side of a hit
+_WORD = re.compile(r"[a-z0-9]+|[,.!?;:\n\"()]")
+_STOPS = frozenset(".!?;\n")
+_SELF = frozenset(("i", "im", "ive", "id", "ill", "ima", "imma", "me", "myself"))
+_SECOND = frozenset(("you", "u", "ur", "youre", "your", "ya", "yall", "youve", "youd"))
+_CONNECTORS = frozenset(("and", "so", "because", "cause", "cuz", "bc", "but", "then", "now", "anymore", ","))
+
+
+class Words:
+    """The word sets that the readings use, taken from the lexicon once."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self.lexicon = lexicon
+        self._sets: dict[str, frozenset[str]] = {}
+        self._phrases: dict[str, re.Pattern[str] | None] = {}
+
+    def __getitem__(self, name: str) -> frozenset[str]:
+        found = self._sets.get(name)
+        if found is None:
+            found = self._sets[name] = frozenset(self.lexicon.words("context." + name))
+        return found
+
+    def within(self, name: str, text: str) -> bool:
+        """Whether a word or phrase of the list stands in the text as whole words."""
+        if name not in self._phrases:
+            words = sorted(self.lexicon.words("context." + name), key=len, reverse=True)
+            inner = "|".join(re.escape(word).replace(r"\ ", r"[\s,]+") for word in words)
+            self._phrases[name] = re.compile(rf"(?<![a-z0-9])(?:{inner})(?![a-z0-9])") if words else None
+        pattern = self._phrases[name]
+        return pattern is not None and pattern.search(text) is not None
+
+
+class Scene:
+    """One hit with the words around it; worked out when a reading asks."""
+
+    __slots__ = ("_after", "_before", "_inside", "end", "plain", "start", "words")
+
+    def __init__(self, words: Words, plain: str, start: int, end: int) -> None:
+        self.words = words
+        self.plain = plain
+        self.start = start
+        self.end = end
+        self._before: list[str] | None = None
+        self._after: list[str] | None = None
+        self._inside: list[str] | None = None
+
+    @property
+    def before(self) -> list[str]:
+        """The words of the same sentence before the hit, in order."""
+        if self._before is None:
+            tokens = _WORD.findall(self.plain[max(0, self.start - _REACH) : self.start])
+            cut = max((n for n, token in enumerate(tokens) if token in _STOPS), default=-1)
+            self._before = tokens[cut + 1 :]
+        return self._before
+
+    @property
+    def after(self) -> list[str]:
+        """The words of the same sentence after the hit, with the mark that ends it."""
+        if self._after is None:
+            tokens = _WORD.findall(self.plain[self.end : self.end + _REACH])
+            cut = next((n for n, token in enumerate(tokens) if token in _STOPS), len(tokens))
+            self._after = tokens[: cut + 1]
+        return self._after
+
+    @property
+    def inside(self) -> list[str]:
+        """The words of the hit itself."""
+        if self._inside is None:
+            self._inside = _WORD.findall(self.plain[self.start : self.end])
+        return self._inside
+
+    @property
+    def sentence(self) -> str:
+        """The sentence around the hit, single spaces between words."""
+        return " ".join((*self.before, *self.inside, *self.after))
+
+    def subject(self) -> str:
+        """Who is spoken of: `self`, `second`, `third`, or nothing where none is named."""
+        for token in self.inside[:2]:
+            if token in _SELF:
+                return "self"
+        thirds = self.words["thirds"]
+        for token in reversed(self.before[-8:]):
+            if token in _SELF:
+                return "self"
+            if token in _SECOND:
+                return "second"
+            if token in thirds:
+                return "third"
+        return ""
+
+
+def _negators(scene: Scene, *, inside: bool) -> int:
+    """How many negations bear on the hit; a new clause with its own subject ends their reach."""
+    words = scene.words
+    negators, bridges = words["negators"], words["bridges"]
+    spoken = scene.before + (scene.inside if inside else [])
+    first_inside = len(scene.before)
+    reset = scene.inside and scene.inside[0] in _SELF and scene.before and scene.before[-1] not in bridges
+    if not inside and reset:
+        return 0
+    count = 0
+    steps = 0
+    for index in range(len(spoken) - 1, -1, -1):
+        token = spoken[index]
+        if index < first_inside:
+            if index == first_inside - 1 and reset:
+                break
+            steps += 1
+            if steps > 9 or token in _CONNECTORS or token == "but":
+                break
+            if token in _SELF and token != "me" and token != "myself":
+                previous = spoken[index - 1] if index else ""
+                if previous and previous not in bridges and previous not in negators:
+                    break
+        if token not in negators:
+            continue
+        following = spoken[index + 1] if index + 1 < len(spoken) else ""
+        previous = spoken[index - 1] if index else ""
+        if following in words["pseudo"] or previous == "why" or previous == "if":
+            continue
+        if token == "no" and following not in words["deniable"]:
+            continue
+        count += 1
+    return count
+
+
+def _admitted(scene: Scene) -> bool:
+    """Whether what was denied is then owned to: "… but I lied"."""
+    return scene.words.within("admissions", scene.plain[scene.end : scene.end + 80])
+
+
+def negation(scene: Scene) -> bool:
+    """Denied, before the hit or in it; two negations are none."""
+    return _negators(scene, inside=True) % 2 == 1 and not _admitted(scene)
+
+
+def denial(scene: Scene) -> bool:
+    """Denied from before the hit, for hits that carry a negation of their own."""
+    return _negators(scene, inside=False) % 2 == 1 and not _admitted(scene)
+
+
+def past(scene: Scene) -> bool:
+    """Told of a time that is over, and nothing says that it is back."""
+    words = scene.words
+    around = " ".join((*scene.before, *scene.inside, *scene.after))
+    if not words.within("past", around):
+        return False
+    near = " ".join((*scene.before[-6:], *scene.inside, *scene.after))
+    return not words.within("present", near)
+
+
+def recovery(scene: Scene) -> bool:
+    """Told as something that was got through."""
+    reach = scene.plain[max(0, scene.start - _REACH) : scene.end + _REACH]
+    return scene.words.within("recovery", reach) and not scene.words.within("relapse", reach)
+
+
+def third_person(scene: Scene) -> bool:
+    """Said of somebody else."""
+    return scene.subject() in ("third", "second")
+
+
+def question(scene: Scene) -> bool:
+    """Asked of another, as a supporter does."""
+    return scene.subject() == "second" and (
+        "?" in scene.after or bool(scene.words["asking"].intersection(scene.before[:4] + scene.inside[:1]))
+    )
+
+
+def quotation(scene: Scene) -> bool:
+    """Somebody else's words: in quotation marks or after "he said", and not the author's own thought."""
+    plain, words = scene.plain, scene.words
+    opened = plain.rfind('"', max(0, scene.start - _REACH), scene.start + 1)
+    inside = opened >= 0 and plain.count('"', 0, scene.start + 1) % 2 == 1 and '"' in plain[scene.end - 1 :]
+    lead = _WORD.findall(plain[max(0, opened - 80) : opened])[-8:] if inside else scene.before[-6:]
+    spoke = words["reporting"].intersection(lead)
+    other = words["thirds"].intersection(lead) or _SECOND.intersection(lead)
+    if spoke and other and not ({"i", "ive", "im"} & set(lead[-2:]) and inside):
+        return True
+    if not inside:
+        return False
+    if words["works"].intersection(lead):
+        return True
+    closed = plain.find('"', scene.end - 1)
+    tail = _WORD.findall(plain[closed + 1 : closed + 40])[:4]
+    return bool(words["reporting"].intersection(tail) and words["thirds"].intersection(tail))
+
+
+def told(scene: Scene) -> bool:
+    """What others did to the author, told: "they call me …", "he said I should …", "my brain tells me"."""
+    return quotation(scene) or scene.words.within("told", " ".join((*scene.before, *scene.inside)))
+
+
+def hyperbole(scene: Scene) -> bool:
+    """A laugh or a jest in the same breath."""
+    return scene.words.within("laughs", " ".join((*scene.before[-4:], *scene.inside, *scene.after[:8])))
+
+
+def conditional(scene: Scene) -> bool:
+    """Hung on something small that may happen."""
+    return scene.words.within("conditions", scene.sentence)
+
+
+def education(scene: Scene) -> bool:
+    """Spoken about as a subject: news, study, film, training."""
+    return scene.words.within("education", scene.sentence)
+
+
+def helpline(scene: Scene) -> bool:
+    """A number or address of a service, not of a person."""
+    near = scene.plain[max(0, scene.start - 80) : scene.end + 60]
+    return scene.words.within("helplines", near)
+
+
+def advised(scene: Scene) -> bool:
+    """What a professional said to take, told as one's own."""
+    return scene.words.within("prescribers", scene.plain[max(0, scene.start - 80) : scene.end + 60])
+
+
+def wish_of_dead(scene: Scene) -> bool:
+    """Of somebody who has died."""
+    return scene.words.within("bereaved", scene.sentence)
+
+
+# What each reading does to a signal: the most that is left of it, or how far it is lowered.
+READINGS: Mapping[str, Callable[[Scene], bool]] = {
+    "negation": negation,
+    "denial": denial,
+    "quotation": quotation,
+    "told": told,
+    "third_person": third_person,
+    "question": question,
+    "education": education,
+    "wish_of_dead": wish_of_dead,
+    "helpline": helpline,
+    "advised": advised,
+    "recovery": recovery,
+    "past": past,
+    "conditional": conditional,
+    "hyperbole": hyperbole,
+}
+_CAPS: Mapping[str, Severity] = {"past": Severity.LOW, "conditional": Severity.MODERATE}
+
+
+def weigh(severity: Severity, readings: list[str]) -> Severity:
+    """What is left of a signal after its readings."""
+    for reading in readings:
+        if reading == "hyperbole":
+            severity = Severity(max(severity - 1, 0))
+        else:
+            severity = min(severity, _CAPS.get(reading, Severity.NONE))
+    return severity
