@@ -100,6 +100,13 @@ export function announce(text, { assertive = false } = {}) {
   while (region.childElementCount > 12) region.firstElementChild.remove();
 }
 
+/** A short word to the person that goes by itself; heard politely. */
+export function say(text) {
+  const line = el("p", { class: "toast" }, text);
+  byId("toasts").append(line);
+  setTimeout(() => line.remove(), 4_000 + 60 * text.length);
+}
+
 /** Hour and minute as this device writes them. */
 export function clock(at) {
   return new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });

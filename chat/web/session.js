@@ -132,6 +132,11 @@ export class RoomSession {
     return this.#connection.send(type, { room: this.room, ...fields });
   }
 
+  /** A command that is not of this room alone. */
+  sendAnywhere(type, fields = {}) {
+    return this.#connection.send(type, fields);
+  }
+
   /** Change the text of one's own message; resolves with `posted`. */
   async edit(seq, text) {
     const key = freshKey();
@@ -203,7 +208,7 @@ export class RoomSession {
     const decided = reply.decision || this.state.own.notes.some((note) => note.key === item.key);
     if (reply.verdict !== "delivered" && !decided) {
       const { key, text } = item;
-      const held = { type: "held", key, text, reasons: reply.reasons ?? [], flag: reply.flag, at: Date.now() };
+      const held = { type: "held", key, text, reasons: reply.reasons ?? [], flag: reply.flag, verdict: reply.verdict, at: Date.now() };
       if (!this.state.own.held.some((one) => one.key === key)) this.state = apply(this.state, held);
     }
     if (reply.verdict === "delivered" && reply.masked) this.#note({ type: "masked", reasons: reply.reasons ?? [] });

@@ -25,6 +25,7 @@ export function emptyRoom(room = "") {
     hands: [],
     speaker: null,
     pins: [],
+    pinned: [],
     reactions: [],
     staffed: true,
     agreement: null,
@@ -46,7 +47,7 @@ function emptyOwn() {
 /** How an event stands to what is known: `next`, `duplicate` or `gap`; an unlogged one is always `next`. */
 export function place(state, event) {
   const [position, head] = event.useq ? [event.useq, state.uhead] : [event.seq, state.head];
-  if (!position) return "next";
+  if (!position || event.type === "flag") return "next";
   if (position <= head) return "duplicate";
   return position === head + 1 ? "next" : "gap";
 }
@@ -57,7 +58,7 @@ export function enter(state, joined) {
   const told = joined.private ?? { head: 0, events: [] };
   const came = (known, item) => (place(known, item) === "duplicate" ? known : apply(known, item));
   let next = state;
-  if (joined.recovered) {
+  if (joined.recovered && joined.epoch === state.epoch) {
     next = events.reduce(came, next);
     next = (told.events ?? []).reduce(came, next);
   } else {
@@ -66,9 +67,12 @@ export function enter(state, joined) {
     next = addPage(own(emptyRoom(joined.room), { notes }), events);
     next = (told.events ?? []).filter((item) => !noted.has(item.useq)).reduce(apply, next);
   }
+  const { pins = [], ...stands } = joined.state;
   return {
     ...next,
-    ...joined.state,
+    ...stands,
+    pins: pins.map((pin) => pin.target ?? pin.seq).sort((one, other) => one - other),
+    pinned: pins.filter((pin) => pin.type === "message"),
     room: joined.room,
     epoch: joined.epoch,
     head: Math.max(joined.head, next.head),
@@ -80,37 +84,43 @@ export function enter(state, joined) {
   };
 }
 
-/** The state with an older page of the log put before what is known. Its entries stand as they are now. */
+/**
+ * The state with a stretch of history put to what is known, its entries as they stand now. A page may have been read
+ * before a change that is known here already: what is known to have changed its entries is applied once more.
+ */
 export function addPage(state, events) {
   const known = new Set(state.log.map((entry) => entry.seq));
   const fresh = events.filter((entry) => entry.seq && !known.has(entry.seq));
+  const came = new Set(fresh.map((entry) => entry.seq));
   const log = [...fresh, ...state.log].sort((one, other) => one.seq - other.seq);
-  const head = Math.max(state.head, log.at(-1)?.seq ?? 0);
-  return { ...state, log, head, whole: state.whole || events.length === 0 || log[0]?.seq === 1 };
+  const whole = state.whole || events.length === 0 || log[0]?.seq === 1;
+  const next = { ...state, log, whole, head: Math.max(state.head, log.at(-1)?.seq ?? 0) };
+  return log.filter((entry) => came.has(entry.target)).reduce(alterTarget, next);
 }
 
 /** The state after one event. Unknown types keep their place in the log and change nothing else. */
 export function apply(state, event) {
-  const next = FOLDS[event.type]?.(state, event) ?? state;
-  if (event.useq) return { ...next, uhead: Math.max(next.uhead, event.useq) };
-  if (!event.seq) return next;
-  return { ...next, head: Math.max(next.head, event.seq), log: [...next.log, event] };
+  if (event.useq) return { ...fold(state, event), uhead: Math.max(state.uhead, event.useq) };
+  if (!event.seq || event.type === "flag") return fold(state, event);
+  const next = { ...state, head: Math.max(state.head, event.seq), log: [...state.log, event] };
+  return alterTarget(fold(next, event), event);
+}
+
+function fold(state, event) {
+  return FOLDS[event.type]?.(state, event) ?? state;
 }
 
 const FOLDS = {
-  edited: (state, event) =>
-    change(state, event.target, (entry) =>
-      entry.retracted || event.text === undefined
-        ? entry
-        : { ...entry, text: event.text, masked: event.masked ?? false, edited: true }),
-  retracted: (state, event) => retract(state, event),
-  warned: (state, event) => change(state, event.target, (entry) => ({ ...entry, warning: event.warning })),
-  reacted: (state, event) => change(state, event.target, (entry) => react(entry, event)),
-  pinned: (state, event) => {
-    const entry = find(state, event.target) ?? { type: "message", seq: event.target };
-    return { ...state, pins: [...without(state.pins, event.target), { ...entry, until: event.until }] };
-  },
+  pinned: (state, event) => ({
+    ...state,
+    pins: [...without(state.pins, event.target), event.target].sort((one, other) => one - other),
+  }),
   unpinned: (state, event) => ({ ...state, pins: without(state.pins, event.target) }),
+  retracted: (state, event) => ({
+    ...state,
+    pins: without(state.pins, event.target),
+    pinned: state.pinned.filter((entry) => entry.seq !== event.target),
+  }),
   room_changed: (state, event) => {
     const changed = ROOM_FIELDS.filter((name) => event[name] !== undefined);
     return { ...state, ...Object.fromEntries(changed.map((name) => [name, event[name]])) };
@@ -137,14 +147,11 @@ const FOLDS = {
   removed: (state, event) => own(state, { removed: { until: event.until, text: event.text } }),
 
   presence: (state, event) => {
-    const gone = new Set(event.left ?? []);
-    const lost = new Set(event.lost ?? []);
+    const gone = new Set([...(event.left ?? []), ...(event.lost ?? [])]);
     const came = event.joined ?? [];
-    const anew = new Set(came.map((member) => member.id));
-    const stayed = state.members
-      .filter((member) => !gone.has(member.id) && !anew.has(member.id))
-      .map((member) => (lost.has(member.id) ? { ...member, lost: true } : member));
-    return { ...state, members: [...stayed, ...came], count: event.count ?? stayed.length + came.length };
+    for (const member of came) gone.add(member.id);
+    const members = [...state.members.filter((member) => !gone.has(member.id)), ...came];
+    return { ...state, members, count: event.count ?? members.length };
   },
   hands: (state, event) => ({ ...state, hands: event.queue ?? [], speaker: event.speaker ?? null }),
   typing: (state, event) => ({ ...state, typing: event.users ?? [] }),
@@ -184,33 +191,48 @@ function note(state, event) {
 }
 
 function without(pins, seq) {
-  return pins.filter((pin) => pin.seq !== seq);
+  return pins.filter((pin) => pin !== seq);
 }
 
-function change(state, seq, alter) {
-  const swap = (entry) => (entry.seq === seq ? alter(entry) : entry);
-  const log = find(state, seq) ? state.log.map(swap) : state.log;
-  const pins = state.pins.some((pin) => pin.seq === seq) ? state.pins.map(swap) : state.pins;
-  return { ...state, log, pins };
-}
-
-/** What was said is gone from the message, from its pin, and from the edits that carried it. */
-function retract(state, event) {
-  const empty = (entry) => {
-    const { text, warning, masked, reactions, ...rest } = entry;
-    return { ...rest, retracted: true, by: event.by };
-  };
-  const next = change(state, event.target, empty);
-  const log = next.log.map((entry) => {
-    if (entry.type !== "edited" || entry.target !== event.target) return entry;
-    const { text, ...rest } = entry;
-    return rest;
+/** What an event of the log makes of the message that it names. */
+function alterTarget(state, event) {
+  const alter = CHANGES[event.type];
+  const target = alter && find(state, event.target);
+  if (!target || target.type !== "message") return state;
+  let changed = target;
+  if (event.type === "retracted" || !target.retracted) changed = alter(target, event);
+  else if (event.type === "edited") changed = { ...target, edits: editsOf(target, event) };
+  const edits = new Set(["edited", "retracted"].includes(event.type) ? changed.edits : []);
+  const log = state.log.map((entry) => {
+    if (entry === target) return changed;
+    return edits.has(entry.seq) ? bare({ ...entry, text: changed.text, masked: changed.masked }) : entry;
   });
-  return { ...next, log, pins: without(next.pins, event.target) };
+  return { ...state, log };
 }
 
-function react(entry, event) {
-  if (entry.retracted) return entry;
-  const { [event.reaction]: was, ...others } = entry.reactions ?? {};
-  return { ...entry, reactions: event.count > 0 ? { ...others, [event.reaction]: event.count } : others };
+const CHANGES = {
+  edited: (entry, event) => {
+    const edits = editsOf(entry, event);
+    if (event.text === undefined) return { ...entry, edits };
+    return bare({ ...entry, text: event.text, masked: event.masked, edits });
+  },
+  retracted: (entry) => {
+    const { text, warning, masked, reactions, ...rest } = entry;
+    return { ...rest, retracted: true };
+  },
+  warned: (entry, event) => ({ ...entry, warning: event.warning }),
+  reacted: (entry, event) => {
+    const { [event.reaction]: was, ...others } = entry.reactions ?? {};
+    const reactions = event.count > 0 ? { ...others, [event.reaction]: event.count } : others;
+    return bare({ ...entry, reactions: Object.keys(reactions).length ? reactions : undefined });
+  },
+};
+
+function editsOf(entry, event) {
+  return [...new Set([...(entry.edits ?? []), event.seq])].sort((one, other) => one - other);
+}
+
+/** Without what is not so, as on the wire. */
+function bare(entry) {
+  return Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined && value !== false && value !== null));
 }

@@ -1,0 +1,211 @@
+/**
+ * Support that one person is shown, and the line to the team: quiet, never lost, never in the way.
+ *
+ * Cards come in by key. The newest one that was not put away stands above the composer; all of them stay under
+ * Support. A note about violence at home stays folded, since somebody else may see the screen.
+ */
+
+import { button, byId, el, fill, icon, say } from "./dom.js";
+import { form, openDialog } from "./dialogs.js";
+import { paragraphs, helplineLink } from "./entrance.js";
+import { groundingButtons } from "./grounding.js";
+import { SEVERITIES, WORDS } from "./words.js";
+
+/** Whether a link from a card may be followed: the web, a call, a text message; nothing else. */
+export function isSafeLink(url) {
+  return typeof url === "string" && /^(https:\/\/|tel:|sms:)/.test(url);
+}
+
+/** Whether a card should not be readable over somebody's shoulder. */
+export function isFolded(card) {
+  return card.helplines.some((line) => [line.topics ?? []].flat().join(" ").includes("abuse"));
+}
+
+/** Whether a card is only a quiet link. */
+export function isQuiet(card) {
+  return card.quiet || (SEVERITIES[card.severity]?.rank ?? 2) < SEVERITIES.moderate.rank;
+}
+
+/** One helpline: its name and the ways to reach it, each a link that a phone can follow. */
+export function helpline(line) {
+  const ways = [];
+  const dial = line.dial ? String(line.dial).replace(/[^\d+*#]/g, "") : "";
+  const sms = line.sms ? String(line.sms).replace(/[^\d+]/g, "") : "";
+  if (dial) ways.push(way(`tel:${dial}`, `Call ${line.dial}`));
+  if (sms) {
+    const word = line.keyword ? `?body=${encodeURIComponent(line.keyword)}` : "";
+    ways.push(way(`sms:${sms}${word}`, line.keyword ? `Text ${line.keyword} to ${line.sms}` : `Text ${line.sms}`));
+  }
+  for (const url of [line.chat_url, line.url]) {
+    if (isSafeLink(url)) ways.push(way(url, url === line.chat_url ? "Chat online" : "Open the page"));
+  }
+  return el(
+    "li",
+    { class: "helpline" },
+    el("p", { class: "helpline-name" }, line.name ?? line.title ?? "", line.hours && el("span", { class: "hint" }, ` ${line.hours}`)),
+    ways.length > 0 && el("p", { class: "ways" }, ways),
+  );
+}
+
+function way(href, label) {
+  const isWeb = href.startsWith("https:");
+  return el("a", { class: "way", href, rel: isWeb ? "noreferrer noopener" : null, target: isWeb ? "_blank" : null }, label);
+}
+
+/** A card's words and lines. `onMisread` takes what the person says they meant. */
+export function supportCard(card, { onMisread }) {
+  return el(
+    "div",
+    { class: `support-words ${card.severity}` },
+    paragraphs(card.text ?? ""),
+    card.helplines?.length > 0 && el("ul", { class: "helplines" }, card.helplines.map(helpline)),
+    card.resources?.length > 0 && el("ul", { class: "helplines resources" }, card.resources.map(helpline)),
+    onMisread && el("p", {}, button(WORDS.help.misread, onMisread, { class: "link" })),
+  );
+}
+
+/** The place above the composer, and the dialog behind the Support button, of one room. */
+export class CareView {
+  #session;
+  #away = new Set();
+  #open = new Set();
+
+  constructor(session) {
+    this.#session = session;
+    this.node = el("section", { class: "tray", "aria-label": "Support, for you alone", hidden: true });
+  }
+
+  /** Draw the newest card that was not put away. */
+  show() {
+    const card = this.#cards().findLast((one) => !this.#away.has(stamp(one)));
+    this.node.hidden = !card;
+    if (!card) {
+      fill(this.node);
+      return;
+    }
+    this.node.className = `tray ${isQuiet(card) ? "quiet-tray" : card.severity}`;
+    if (isQuiet(card)) this.#showQuiet(card);
+    else if (isFolded(card) && !this.#open.has(card.key)) this.#showFolded(card);
+    else this.#showCard(card);
+  }
+
+  #showQuiet(card) {
+    fill(
+      this.node,
+      button([icon("help"), WORDS.help.quiet], () => this.openDialog(), { class: "link" }),
+      this.#putAway(card),
+    );
+  }
+
+  #showFolded(card) {
+    const unfold = () => {
+      this.#open.add(card.key);
+      this.show();
+    };
+    fill(this.node, button([icon("help"), WORDS.help.folded], unfold, { class: "link", "aria-expanded": "false" }), this.#putAway(card));
+  }
+
+  #showCard(card) {
+    fill(
+      this.node,
+      el("div", { class: "tray-head" }, el("h2", {}, icon("help"), WORDS.help.forYou), this.#putAway(card)),
+      supportCard(card, { onMisread: () => this.misread() }),
+    );
+  }
+
+  #putAway(card) {
+    const act = () => {
+      this.#away.add(stamp(card));
+      this.show();
+      byId("draft")?.focus();
+    };
+    return button(WORDS.help.putAway, act, { class: "small quiet", title: WORDS.help.kept });
+  }
+
+  #cards() {
+    return this.#session.state.own.support;
+  }
+
+  /** All there is for somebody who needs something: the team, the cards so far, a way to find ground. */
+  openDialog() {
+    const words = WORDS.help;
+    const cards = this.#cards().toReversed();
+    openDialog({
+      title: words.title,
+      tone: "care",
+      build: (close) => [
+        el("p", { class: "lead" }, words.lead),
+        this.helpForm({ onSent: close }),
+        el("h3", {}, "A moment for yourself"),
+        groundingButtons(),
+        el("h3", {}, words.cards),
+        cards.length
+          ? cards.map((card) => foldedCard(card, { onMisread: () => this.misread() }))
+          : el("p", { class: "hint" }, words.noCards),
+        el("p", { class: "hint" }, words.soon, " ", helplineLink()),
+      ],
+    });
+  }
+
+  /** The private line to the team; works in every state of the room. */
+  helpForm({ onSent }) {
+    const words = WORDS.help;
+    return form({
+      fields: [{ name: "text", label: words.label, kind: "textarea", maxlength: 4000 }],
+      confirm: words.send,
+      act: async ({ text }) => {
+        await this.#session.help(text);
+        onSent?.();
+        say(words.sent);
+      },
+    }).node;
+  }
+
+  /** Tell the team that a card was not called for; it changes nothing else. */
+  misread() {
+    const words = WORDS.help;
+    openDialog({
+      title: words.misreadTitle,
+      tone: "care",
+      build: (close) => [
+        el("p", { class: "lead" }, words.misreadLead),
+        form({
+          fields: [{ name: "text", label: "What you meant", kind: "textarea", autofocus: true, maxlength: 3000 }],
+          confirm: "Tell our team",
+          cancel: { label: "Cancel", act: close },
+          act: async ({ text }) => {
+            await this.#session.help(`About the support I was shown, I meant it differently. ${text}`.trim());
+            close();
+            say("Thank you. Our team will read it.");
+          },
+        }).node,
+      ],
+    });
+  }
+}
+
+/** A card as often as it says something new: by key, and again once a person attends. */
+function stamp(card) {
+  return `${card.key} ${card.seen}`;
+}
+
+function foldedCard(card, { onMisread }) {
+  const title = isFolded(card) ? WORDS.help.folded : WORDS.help.forYou;
+  const box = el("details", { class: "kept-card" }, el("summary", {}, title), supportCard(card, { onMisread }));
+  box.open = !isFolded(card);
+  return box;
+}
+
+/** Support where there is no room yet: ground under one's feet, and a line anywhere. */
+export function openPlainSupport() {
+  openDialog({
+    title: WORDS.help.title,
+    tone: "care",
+    body: [
+      el("p", { class: "lead" }, WORDS.help.soon),
+      el("p", {}, helplineLink()),
+      el("h3", {}, "A moment for yourself"),
+      groundingButtons(),
+    ],
+  });
+}

@@ -1,0 +1,191 @@
+/**
+ * What waits for staff, most pressing first, kept as it stands by each live `flag`.
+ *
+ * Severity and rule come first; what somebody wrote is shown only once it is asked for, and how often is counted, so
+ * that a break can be suggested.
+ */
+
+import { announce, el, fill, say, wait } from "./dom.js";
+import { drawFlag, dueText } from "./flag.js";
+import { problemText, SEVERITIES, WORDS } from "./words.js";
+
+const HEAVY = 12;
+
+/** Flags in the order in which they want somebody: severity, then time left, then age. */
+export function inOrder(flags) {
+  const rank = (flag) => SEVERITIES[flag.severity]?.rank ?? 0;
+  return [...flags].sort((one, other) =>
+    rank(other) - rank(one)
+    || (one.attended_by?.length ? 1 : 0) - (other.attended_by?.length ? 1 : 0)
+    || (one.due_at || Infinity) - (other.due_at || Infinity)
+    || one.opened_at - other.opened_at);
+}
+
+/** The panel. `app`: `me`, `connection`, `roomTitle(room)`, `roleIn(room)`, `openRoom(room, seq?)`, `whisper(room, who)`. */
+export class QueueView {
+  #app;
+  #flags = new Map();
+  #nodes = new Map();
+  #shown = new Set();
+  #claims = new Map();
+  #onCount;
+  #list;
+  #rest;
+  #empty;
+  #timer;
+
+  constructor(app, { onCount }) {
+    this.#app = app;
+    this.#onCount = onCount;
+    this.#rest = el("p", { class: "notice", role: "status", hidden: true }, WORDS.queue.break);
+    this.#empty = el("p", { class: "hint" }, WORDS.queue.empty);
+    this.#list = el("ul", { class: "flags" });
+    this.node = el("div", { class: "queue" }, this.#rest, this.#empty, this.#list);
+    this.#timer = setInterval(() => this.#tick(), 1_000);
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+  }
+
+  /** Ask for what is open, and for every change from now on. */
+  async watch() {
+    try {
+      const queue = await this.#app.connection.send("watch");
+      this.#flags = new Map(queue.flags.map((flag) => [flag.flag, flag]));
+      for (const id of this.#claims.keys()) {
+        if (this.#flags.get(id)?.claimed_by?.id !== this.#app.me.id) this.#claims.delete(id);
+      }
+      this.#show();
+    } catch (problem) {
+      if (problem.name !== "Lost") say(problemText(problem));
+    }
+  }
+
+  /** A flag as it stands now. */
+  receive(flag) {
+    const known = this.#flags.get(flag.flag);
+    if (known && known.rev > flag.rev) return;
+    if (flag.state === "decided") this.#flags.delete(flag.flag);
+    else this.#flags.set(flag.flag, flag);
+    if (flag.claimed_by?.id !== this.#app.me.id && this.#claims.delete(flag.flag) && flag.state === "open") {
+      say(WORDS.queue.leaseOver);
+    }
+    if (!known && flag.state !== "decided") {
+      const { word } = SEVERITIES[flag.severity] ?? SEVERITIES.none;
+      announce(`New in the queue: ${word}, ${this.#app.roomTitle(flag.room)}.`, { assertive: flag.severity === "imminent" });
+    }
+    this.#show();
+  }
+
+  get count() {
+    return this.#flags.size;
+  }
+
+  #show() {
+    const order = inOrder(this.#flags.values());
+    const keep = new Set(order.map((flag) => flag.flag));
+    for (const [id, known] of this.#nodes) {
+      if (keep.has(id)) continue;
+      known.node.remove();
+      this.#nodes.delete(id);
+    }
+    let before = null;
+    for (const flag of order) {
+      const known = this.#draw(flag);
+      const wanted = before ? before.nextElementSibling : this.#list.firstElementChild;
+      if (wanted !== known.node) this.#list.insertBefore(known.node, wanted);
+      before = known.node;
+    }
+    this.#empty.hidden = order.length > 0;
+    this.#onCount(order.length, order[0]?.severity);
+  }
+
+  #draw(flag) {
+    const claim = this.#claims.get(flag.flag);
+    const isShown = this.#shown.has(flag.flag);
+    const known = this.#nodes.get(flag.flag);
+    if (known && known.rev === flag.rev && known.claim === claim && known.isShown === isShown) return known;
+    const focused = known?.node.contains(document.activeElement) ? document.activeElement : null;
+    const node = drawFlag(flag, { app: this.#app, claim, isShown, act: this.#acts(flag), kept: claim && known?.node });
+    known?.node.replaceWith(node);
+    const made = { node, rev: flag.rev, claim, isShown };
+    this.#nodes.set(flag.flag, made);
+    if (focused?.isConnected) focused.focus();
+    else if (focused) (node.querySelector(`[data-act="${focused.dataset.act}"]`) ?? node.querySelector("button"))?.focus();
+    return made;
+  }
+
+  #acts(flag) {
+    const { connection } = this.#app;
+    const id = flag.flag;
+    return {
+      reveal: () => {
+        this.#shown.add(id);
+        this.#rest.hidden = this.#shown.size < HEAVY;
+        this.#show();
+      },
+      cover: () => {
+        this.#shown.delete(id);
+        this.#show();
+      },
+      attend: () => this.#try(() => connection.send("attend", { flag: id }), "The clock is stopped. They are told that somebody is there."),
+      claim: () => this.#try(async () => {
+        const reply = await connection.send("claim", { flag: id });
+        this.#flags.set(id, reply.flag);
+        const skew = this.#app.skew ?? 0;
+        this.#claims.set(id, { context: reply.context, until: reply.lease_until - skew });
+        this.#show();
+        this.#nodes.get(id)?.node.querySelector("h3")?.focus();
+      }),
+      renew: () => this.#try(async () => {
+        const reply = await connection.send("claim", { flag: id });
+        const claim = this.#claims.get(id);
+        if (claim) claim.until = reply.lease_until - (this.#app.skew ?? 0);
+      }),
+      unclaim: () => this.#try(async () => {
+        this.#claims.delete(id);
+        await connection.send("unclaim", { flag: id });
+        this.#show();
+      }),
+      decide: async (fields) => {
+        await connection.send("decide", { flag: id, rev: this.#flags.get(id)?.rev, ...fields });
+        this.#claims.delete(id);
+        if (fields.action !== "escalate") this.#flags.delete(id);
+        this.#show();
+        say(WORDS.queue.done);
+      },
+    };
+  }
+
+  async #try(act, done) {
+    try {
+      await act();
+      if (done) say(done);
+    } catch (problem) {
+      const by = problem.reply?.by;
+      say(problem.code === "conflict" && by ? WORDS.queue.conflict(by.name ?? by) : problemText(problem));
+    }
+  }
+
+  /** What counts down: time left to each flag, and one's own leases. */
+  #tick() {
+    const now = Date.now() + (this.#app.skew ?? 0);
+    for (const [id, { node }] of this.#nodes) {
+      const flag = this.#flags.get(id);
+      const due = node.querySelector(".due");
+      if (due && flag) fill(due, dueText(flag, now));
+      due?.classList.toggle("over", Boolean(flag?.due_at) && flag.due_at < now && !flag.attended_by?.length);
+      const claim = this.#claims.get(id);
+      const lease = node.querySelector(".lease");
+      if (claim && lease) {
+        const left = (claim.until - Date.now()) / 1000;
+        fill(lease, left > 0 ? `Yours for another ${wait(left)}` : WORDS.queue.leaseOver);
+        if (left < 40 && left > 0 && claim.touched) {
+          claim.touched = false;
+          this.#acts(flag).renew();
+        }
+      }
+    }
+  }
+}
