@@ -53,26 +53,6 @@ TEXTS: dict[ErrorCode, str] = {
 NOT_YET = "This is not available yet."
 
 
-class Refused(Exception):
-    """A command that is answered with an error. Carries no text that a person wrote."""
-
-    def __init__(
-        self,
-        code: ErrorCode,
-        text: str = "",
-        *,
-        retry_after: float | None = None,
-        by: str | None = None,
-        agreement: tuple[int, str] | None = None,
-    ) -> None:
-        super().__init__(code.value)
-        self.code = code
-        self.text = text or TEXTS[code]
-        self.retry_after = retry_after
-        self.by = by
-        self.agreement = agreement
-
-
 class CloseCode(IntEnum):
     """Why the server ended a connection."""
 
@@ -101,3 +81,31 @@ class CloseCode(IntEnum):
 _RETURN = frozenset(
     {CloseCode.GOING_AWAY, CloseCode.INTERNAL, CloseCode.DRAINING, CloseCode.OVERLOADED}
 )
+
+
+class Refused(Exception):
+    """A command that is answered with an error. Carries no text that a person wrote."""
+
+    def __init__(
+        self,
+        code: ErrorCode,
+        text: str = "",
+        *,
+        retry_after: float | None = None,
+        by: str | None = None,
+        agreement: tuple[int, str] | None = None,
+        support: object = None,
+        flag: str | None = None,
+        close: CloseCode | None = None,
+    ) -> None:
+        super().__init__(code.value)
+        self.code = code
+        self.text = text or TEXTS[code]
+        self.retry_after = retry_after
+        self.by = by
+        self.agreement = agreement
+        self.support = support
+        """What the author gets where the refused text carried a crisis signal."""
+        self.flag = flag
+        self.close = close
+        """The connection ends after the answer, with this code."""

@@ -1,0 +1,57 @@
+"""What was said lately in a room, as the moderation pipeline's context: held texts included."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from moderation import Pipeline, Reading, Remark
+
+ROOM = 50
+"""Texts kept of a room: its last, and among them each author's."""
+
+
+class Context:
+    """The last texts of one room, delivered or not; readings are made when they are first asked for."""
+
+    __slots__ = ("_fresh", "_remarks", "_unread")
+
+    def __init__(self) -> None:
+        self._remarks: deque[Remark] = deque(maxlen=ROOM)
+        self._unread: deque[tuple[str, int, str]] = deque(maxlen=ROOM)
+        self._fresh: dict[tuple[str, str], Reading] = {}
+        """Readings of texts judged on this node, until they come back as events."""
+
+    def judged(self, author: str, text: str, reading: Reading) -> None:
+        """Keep the reading of a text that this node has judged and sent on."""
+        if len(self._fresh) >= ROOM:
+            self._fresh.clear()
+        self._fresh[author, text] = reading
+
+    def saw(self, event: Mapping[str, Any]) -> None:
+        """Take a message event, or a flag with a text that waits."""
+        text = event.get("text")
+        if not text:
+            return
+        who = event.get("from") or event.get("author")
+        if not isinstance(who, dict):
+            return
+        at = int(event.get("at") or event.get("opened_at") or 0)
+        reading = self._fresh.pop((who["id"], text), None)
+        if reading is not None and not self._unread:
+            self._remarks.append(Remark(who["id"], at, reading))
+        else:
+            self._unread.append((who["id"], at, text))
+
+    def remarks(self, pipeline: Pipeline) -> tuple[Remark, ...]:
+        """All of it, oldest first."""
+        while self._unread:
+            author, at, text = self._unread.popleft()
+            self._remarks.append(Remark(author, at, pipeline.read(text)))
+        return tuple(self._remarks)
+
+    def reread(self) -> None:
+        """Forget readings made by older rules; the texts are gone with them, the log fills the context anew."""
+        self._remarks.clear()
+        self._fresh.clear()

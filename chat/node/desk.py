@@ -1,0 +1,300 @@
+"""The review desk: the queue, attending, claims and decisions, reports, bans, the audit trail."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from chat.node.guide import MUTED, REMOVED, as_frames
+from chat.node.node import Node, clean, may_see, new_flag_id, now_ms, refuse_unless_ok, room_of
+from chat.node.session import Session
+from chat.node.speech import ask_help
+from chat.protocol.commands import Attend, Audit, Ban, Claim, Decide, Help, Report, Unban, Unclaim, Watch
+from chat.protocol.errors import ErrorCode, Refused
+from chat.protocol.events import Claimed, FlagEvent, Ok, Page, Queue, SupportGiven
+from chat.protocol.fields import Role
+from chat.protocol.wire import pack, unpack
+from chat.room.permissions import RIGHTS
+from moderation import Category, Severity
+
+AROUND = 10
+"""Entries before and after a flagged message that its claim shows."""
+EARLIER = 20
+TOLD = {
+    "approve": "Your message is in the room now. Thank you for waiting.",
+    "warn": "Your message is in the room now, with a note before it for those who need one.",
+    "retract": "Your message stays between you and our team. You are welcome to write it another way, or to use help.",
+    "muted": MUTED,
+    "removed": REMOVED,
+}
+"""What the author reads when a decision comes without words of its own."""
+
+
+async def watch(node: Node, session: Session, command: Watch) -> Queue:
+    """Open flags of the rooms one is staff of, and from now on each change of them."""
+    caller = node.caller(session)
+    known = await node.hub.known()
+    rooms = []
+    for room in command.rooms if command.rooms is not None else known:
+        role = caller.role(room) if room in known else None
+        if role is not None and role.rank >= RIGHTS["watch"].least.rank:
+            rooms.append(room)
+        elif command.rooms is not None:
+            raise Refused(ErrorCode.NOT_FOUND if role is None else ErrorCode.FORBIDDEN)
+    if not rooms:
+        raise Refused(ErrorCode.FORBIDDEN)
+    for name in rooms:
+        if await _has_lost_role(node, session, name):
+            raise Refused(ErrorCode.FORBIDDEN)
+        async with node.hub.opened(name) as room:
+            room.watchers.add(session)
+            session.watched = session.watched | {name}
+    for name in session.watched - set(rooms):
+        if (left := node.hub.rooms.get(name)) is not None:
+            left.watchers.discard(session)
+            node.hub.let_go(left)
+    session.watched = frozenset(rooms)
+    flags = await node.review.open_flags(rooms)
+    return Queue(flags=[flag for flag in flags if may_see(session, flag)])
+
+
+async def _has_lost_role(node: Node, session: Session, room: str) -> bool:
+    """The store's word on a grant is newer than the token's."""
+    caller = node.caller(session)
+    standing = await node.broker.standing(room, caller.id)
+    if int(standing.get("role_at", 0)) <= caller.issued:
+        return False
+    role = standing.get("role")
+    return not role or not Role(role).is_staff
+
+
+async def _find(node: Node, session: Session, flag: str, command: str) -> tuple[str, Role, dict[str, Any]]:
+    """The flag that a command names: what the caller may not see is not found, what they may not do is forbidden."""
+    caller = node.caller(session)
+    least = RIGHTS[command].least
+    if not any(Role(role).rank >= least.rank for role in caller.grants.values()):
+        raise Refused(ErrorCode.FORBIDDEN)
+    room = room_of(flag)
+    role = caller.role(room)
+    if role is None or not role.is_staff or room not in await node.hub.known():
+        raise Refused(ErrorCode.NOT_FOUND)
+    found = await node.review.flag(room, flag)
+    if found is None or not may_see(session, found):
+        raise Refused(ErrorCode.NOT_FOUND)
+    if role.rank < least.rank or await _has_lost_role(node, session, room):
+        raise Refused(ErrorCode.FORBIDDEN)
+    return room, role, found
+
+
+async def _step(node: Node, session: Session, flag: str, op: str, **more: Any) -> dict[str, Any]:
+    room, role, _ = await _find(node, session, flag, op)
+    given = {name: value for name, value in more.items() if value is not None}
+    args = node.act_args(session, role, op, flag=flag, least=RIGHTS[op].least.rank + 1, **given)
+    return dict(refuse_unless_ok(await node.broker.decide(room, args)))
+
+
+async def attend(node: Node, session: Session, command: Attend) -> Ok:
+    """A person is with the author now: the clock stops, and the author is told that they were seen."""
+    room, _, flag = await _find(node, session, command.flag, "attend")
+    support = await _seen(node, room, flag) if Severity.of(flag["severity"]) >= Severity.MODERATE else None
+    await _step(node, session, command.flag, "attend", support=support)
+    return Ok(room=room)
+
+
+async def _seen(node: Node, room: str, flag: dict[str, Any]) -> bytes:
+    """The author's support once more, now that it may say that somebody is there."""
+    author = await node.people.person(flag["author"]["id"])
+    policy = node.policies.policy(room)
+    card = node.care.card(
+        severity=Severity.of(flag["severity"]),
+        categories=[Category(category) for category in flag["categories"]],
+        country=author.country or policy.country,
+        language=author.language or policy.language,
+        seen=True,
+        held=flag["verdict"] == "held",
+    )
+    return pack(
+        SupportGiven(
+            room=room,
+            key=flag.get("key", ""),
+            severity=card.severity,
+            seen=True,
+            text=card.text,
+            helplines=[dict(line) for line in card.helplines],
+            resources=[dict(line) for line in card.resources],
+        )
+    )
+
+
+async def claim(node: Node, session: Session, command: Claim) -> Claimed:
+    """Take or renew a flag's lease, and read what was said around it."""
+    lease = int(node.settings.review.lease_seconds * 1000)
+    reply = await _step(node, session, command.flag, "claim", lease=lease)
+    room = room_of(command.flag)
+    session.claims[command.flag] = room
+    flag = reply["flag"]
+    around, recent, earlier = await asyncio.gather(
+        _around(node, room, flag),
+        _recent_of(node, room, flag["author"]["id"]),
+        node.review.flags_of(room, flag["author"]["id"], EARLIER),
+    )
+    return Claimed(
+        flag=flag,
+        context={
+            "around": as_frames(around, session.form),
+            "recent": as_frames(recent, session.form),
+            "earlier": [other for other in earlier if other["flag"] != command.flag],
+        },
+        lease_until=int(flag["lease_until"]),
+    )
+
+
+async def _around(node: Node, room: str, flag: dict[str, Any]) -> list[bytes]:
+    """The room's log about the flagged message; for one that was not delivered, its latest part."""
+    head = (await node.broker.heads({room: []}))[room][0]
+    middle = flag.get("seq") or head
+    found = await node.broker.read(room, None, middle - AROUND, min(head, middle + AROUND))
+    return [entry for _, entry in found]
+
+
+async def _recent_of(node: Node, room: str, author: str) -> list[bytes]:
+    """The author's own messages among the room's latest."""
+    head = (await node.broker.heads({room: []}))[room][0]
+    found = await node.broker.read(room, None, head - 200, head)
+    mine = [entry for _, entry in found if (event := unpack(entry))["type"] == "message" and event["from"]["id"] == author]
+    return mine[-AROUND:]
+
+
+async def unclaim(node: Node, session: Session, command: Unclaim) -> Ok:
+    """Give the lease back."""
+    await _step(node, session, command.flag, "unclaim")
+    session.claims.pop(command.flag, None)
+    return Ok(room=room_of(command.flag))
+
+
+async def decide(node: Node, session: Session, command: Decide) -> Ok:
+    """Decide a claimed flag; the loser of two is told who was first."""
+    room, _, flag = await _find(node, session, command.flag, "decide")
+    if command.action == "warn" and not (command.warning or "").strip():
+        raise Refused(ErrorCode.BAD_REQUEST, "Please say what the warning is about.")
+    waits = flag["verdict"] in ("held", "blocked")
+    if waits and command.action == "dismiss":
+        raise Refused(
+            ErrorCode.BAD_REQUEST, "This text waits: please approve it, release it with a warning, or retract it."
+        )
+    text = _judged_note(node, command.text)
+    reply = await _step(
+        node, session, command.flag, "decide",
+        action=command.action, note=clean(command.note), text=text, warning=command.warning,
+        seconds=command.seconds or 0, rev=command.rev, told=TOLD,
+    )  # fmt: skip
+    session.claims.pop(command.flag, None)
+    if command.action == "ban":
+        await _ban_everywhere(node, session, flag["author"]["id"], command.seconds or 0, clean(command.note))
+    return Ok(room=room, seq=reply.get("seq"))
+
+
+def _judged_note(node: Node, text: str | None) -> str | None:
+    """Words of staff to an author are judged like any."""
+    if not text or not text.strip():
+        return None
+    verdict = node.pipeline.judge(clean(text), staff=True)
+    if verdict.author_reasons:
+        raise Refused(ErrorCode.BAD_REQUEST, verdict.author_reasons[0].text)
+    return clean(text)
+
+
+async def report(node: Node, session: Session, command: Report) -> Ok:
+    """Tell staff about a message. A reporter who is in crisis themselves gets what anybody would."""
+    room, role = node.joined(session, command.room, "report")
+    caller = node.caller(session)
+    reason = clean(command.reason)
+    if len(reason) > node.settings.limits.report:
+        raise Refused(ErrorCode.TOO_LONG, f"Please keep the reason to {node.settings.limits.report} characters.")
+    new = FlagEvent(
+        flag=new_flag_id(room.id), rev=0, kind="report", room=room.id, state="open", severity="none", categories=[],
+        reasons=[], author={}, text=None, verdict="delivered", opened_at=0, due_at=0, reports=[], attended_by=[],
+    )  # fmt: skip
+    args = node.act_args(
+        session, role, "report",
+        least=Role.PARTICIPANT.rank + 1, flag=new.flag, seq=command.seq, new=msgspec.to_builtins(new),
+        report={"by": {"id": caller.id, "name": caller.name}, "reason": reason},
+        due=node.settings.review.due_seconds["none"],
+    )  # fmt: skip
+    refuse_unless_ok(await node.broker.decide(room.id, args))
+    if node.pipeline.judge(reason, author=caller.id).crisis:
+        await ask_help(node, session, Help(room=room.id, text=reason, key=f"report-{command.seq}"))
+    return Ok(room=room.id)
+
+
+# ── all rooms at once ────────────────────────────────────────────────────────────────────────────
+
+
+async def ban(node: Node, session: Session, command: Ban) -> Ok:
+    """Shut somebody out of all rooms: written room by room until all have it, then their connections end."""
+    _may_everywhere(node, session, "ban")
+    if command.user == node.caller(session).id:
+        raise Refused(ErrorCode.FORBIDDEN, "Nobody acts on themselves. A colleague can help.")
+    await _ban_everywhere(node, session, command.user, command.seconds or 0, clean(command.reason))
+    return Ok()
+
+
+async def unban(node: Node, session: Session, command: Unban) -> Ok:
+    """Lift a ban everywhere."""
+    role = _may_everywhere(node, session, "unban")
+    if command.user == node.caller(session).id:
+        raise Refused(ErrorCode.FORBIDDEN, "Nobody acts on themselves. A colleague can help.")
+    for room in await node.hub.known():
+        args = node.act_args(
+            session, role, "unban", least=Role.MODERATOR.rank + 1, user=command.user, reason=clean(command.reason)
+        )
+        refuse_unless_ok(await node.broker.act(room, args))
+    await node.people.ban(command.user, None)
+    return Ok()
+
+
+def _may_everywhere(node: Node, session: Session, command: str) -> Role:
+    role = node.caller(session).role("*")
+    if role is None or role.rank < RIGHTS[command].least.rank:
+        raise Refused(ErrorCode.FORBIDDEN)
+    return role
+
+
+async def _ban_everywhere(node: Node, session: Session, user: str, seconds: int, reason: str) -> None:
+    """Every room has its own copy of a ban. One that refuses stops the rest: the caller does not stand above."""
+    caller = node.caller(session)
+    for room in await node.hub.known():
+        role = caller.role(room)
+        if role is None:
+            continue
+        args = node.act_args(
+            session, role, "ban", least=Role.MODERATOR.rank + 1, user=user, seconds=seconds, reason=reason
+        )
+        refuse_unless_ok(await node.broker.act(room, args))
+    await node.people.ban(user, now_ms() + seconds * 1000 if seconds else 0)
+
+
+async def audit(node: Node, session: Session, command: Audit) -> Page:
+    """What staff did, in one room or in all that the caller moderates; the newest last."""
+    caller = node.caller(session)
+    known = await node.hub.known()
+    if command.room is not None:
+        role = caller.role(command.room) if command.room in known else None
+        if role is None:
+            raise Refused(ErrorCode.NOT_FOUND)
+        if role.rank < Role.MODERATOR.rank or await _has_lost_role(node, session, command.room):
+            raise Refused(ErrorCode.FORBIDDEN)
+        rooms = [command.room]
+    else:
+        rooms = [room for room in known if (held := caller.role(room)) and held.rank >= Role.MODERATOR.rank]
+        if not rooms:
+            raise Refused(ErrorCode.FORBIDDEN)
+    found: list[dict[str, Any]] = []
+    for room in rooms:
+        found += await node.review.audit(room, command.before or 0, command.limit)
+    if command.user is not None:
+        found = [entry for entry in found if command.user in (entry.get("user"), entry["by"]["id"])]
+    found.sort(key=lambda entry: entry["at"])
+    return Page(room=command.room, events=found[-command.limit :])

@@ -1,0 +1,206 @@
+"""The rooms and sessions of this node, and what goes on by itself: heads, leases, stalled readers, changed rights."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+
+from chat.node.outbox import cut_stalled
+from chat.node.ports import Broker, Review, Unavailable
+from chat.node.rooms import Room
+from chat.node.session import Session
+from chat.protocol.errors import CloseCode
+from chat.settings import Rooms, Settings
+
+log = structlog.get_logger(__name__)
+
+POLL_EVERY = 1.5
+"""Seconds between looks at the heads of active rooms: what a dead subscription can cost."""
+RENEW_EVERY = 5.0
+LEASE = 15_000
+"""Milliseconds for which a node's word about who is present holds."""
+LOOK_EVERY = 1.0
+
+PrivateHeard = Callable[[Room, str, dict[str, Any]], None]
+FlagHeard = Callable[[Room, dict[str, Any]], None]
+
+
+class Hub:
+    """Rooms → sessions here."""
+
+    def __init__(self, settings: Settings, rooms: Rooms, broker: Broker, review: Review) -> None:
+        self.settings = settings
+        self.policies = rooms
+        self.broker = broker
+        self.review = review
+        self.rooms: dict[str, Room] = {}
+        self.sessions: set[Session] = set()
+        self.by_user: dict[str, set[Session]] = {}
+        self.cut = 0
+        """Slow readers cut since the start."""
+        self.on_private: PrivateHeard = lambda room, user, event: None
+        self.on_flag: FlagHeard = lambda room, flag: None
+        self._opening: dict[str, asyncio.Task[Room]] = {}
+        self._known: Mapping[str, str] = {}
+        self._known_at = 0.0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._odd: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Begin what goes on by itself."""
+        for work, every in (
+            (self._poll, POLL_EVERY),
+            (self._renew, RENEW_EVERY),
+            (self._look, LOOK_EVERY),
+        ):
+            self._tasks.append(asyncio.create_task(self._repeat(work, every)))
+
+    async def stop(self) -> None:
+        """End it."""
+        for task in (*self._tasks, *self._odd):
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._odd, return_exceptions=True)
+        for room in self.rooms.values():
+            room.close()
+
+    def soon(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something on the side; the store being away ends it quietly."""
+
+        async def quietly() -> None:
+            with contextlib.suppress(Unavailable):
+                await work
+
+        task = asyncio.create_task(quietly())
+        self._odd.add(task)
+        task.add_done_callback(self._odd.discard)
+
+    # ── rooms ────────────────────────────────────────────────────────────────────────────────────
+
+    async def known(self) -> Mapping[str, str]:
+        """All rooms and their titles; read anew when older than a second."""
+        now = asyncio.get_running_loop().time()
+        if now - self._known_at > 1.0 or not self._known:
+            self._known = await self.broker.rooms()
+            self._known_at = now
+        return self._known
+
+    @asynccontextmanager
+    async def opened(self, room: str) -> AsyncIterator[Room]:
+        """The room on this node, kept open while the caller is at it."""
+        found = self.rooms.get(room)
+        while found is None:
+            task = self._opening.get(room)
+            if task is None:
+                task = self._opening[room] = asyncio.create_task(self._open(room))
+            try:
+                found = await asyncio.shield(task)
+            except TimeoutError:
+                raise Unavailable from None
+            found = self.rooms.get(room)
+        found.keepers += 1
+        try:
+            yield found
+        finally:
+            found.keepers -= 1
+            self.let_go(found)
+
+    async def _open(self, room: str) -> Room:
+        made = Room(
+            room,
+            self.policies.policy(room),
+            self.broker,
+            backlog=self.settings.limits.backlog,
+            on_private=lambda room, user, event: self.on_private(room, user, event),
+            on_flag=lambda room, flag: self.on_flag(room, flag),
+        )
+        try:
+            await made.open(self.review)
+        except BaseException:
+            made.close()
+            raise
+        finally:
+            del self._opening[room]
+        self.rooms[room] = made
+        return made
+
+    def let_go(self, room: Room) -> None:
+        """Close the room on this node where nobody needs it any more."""
+        if room.is_idle and self.rooms.get(room.id) is room:
+            del self.rooms[room.id]
+            room.close()
+
+    # ── sessions ─────────────────────────────────────────────────────────────────────────────────
+
+    def greet(self, session: Session) -> None:
+        """A session has said who it is."""
+        assert session.caller is not None
+        self.by_user.setdefault(session.caller.id, set()).add(session)
+
+    def forget(self, session: Session) -> None:
+        """A session is over."""
+        self.sessions.discard(session)
+        if session.caller is not None:
+            mine = self.by_user.get(session.caller.id)
+            if mine is not None:
+                mine.discard(session)
+                if not mine:
+                    del self.by_user[session.caller.id]
+
+    # ── what goes on by itself ───────────────────────────────────────────────────────────────────
+
+    async def _repeat(self, work: Callable[[], Coroutine[Any, Any, None]], every: float) -> None:
+        while True:
+            await asyncio.sleep(every)
+            try:
+                await work()
+            except Unavailable:
+                log.warning("hub.store_away")
+            except Exception as error:
+                log.error("hub.failed", error=type(error).__name__, exc_info=True)
+
+    async def _poll(self) -> None:
+        """Compare heads with the store: a subscription that died in silence costs at most one period."""
+        users = {room.id: list(room.mailboxes) for room in self.rooms.values()}
+        heads = await self.broker.heads(users)
+        for name, mine in users.items():
+            if name in self.rooms:
+                self.rooms[name].catch_up(heads, mine)
+
+    async def _renew(self) -> None:
+        """Renew this node's word about who is present in its rooms."""
+        renewals = [
+            self.broker.presence(room.id, {"op": "renew", "node": self.broker.node, "lease": LEASE})
+            for room in self.rooms.values()
+            if room.mailboxes
+        ]
+        for outcome in await asyncio.gather(*renewals, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    async def _look(self) -> None:
+        """Cut stalled readers, end sessions without a hello or with an expired token."""
+        limits = self.settings.limits
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        self.cut += cut_stalled(self.sessions, now, limits.backlog_seconds, limits.backlog)
+        wall = time.time() * 1000
+        for session in tuple(self.sessions):
+            if session.caller is None:
+                if now - session.opened_at > limits.hello_seconds:
+                    session.close(CloseCode.NO_HELLO, "no hello")
+            elif session.caller.expires <= wall:
+                session.close(CloseCode.NO_HELLO, "token expired")
+
+    async def on_new_epoch(self) -> None:
+        """What clients know of the logs holds no more: each comes back and starts over."""
+        for session in tuple(self.sessions):
+            session.close(CloseCode.POSITION_LOST, "please come back")
+        for room in tuple(self.rooms.values()):
+            del self.rooms[room.id]
+            room.close()

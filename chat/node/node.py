@@ -1,0 +1,283 @@
+"""A node: all parts that run together, and what every command handler works with."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from chat.node.hub import Hub
+from chat.node.ports import Broker, People, Review, Unavailable
+from chat.node.rooms import Room
+from chat.node.session import Caller, Session, member_of
+from chat.protocol.errors import CloseCode, ErrorCode, Refused
+from chat.protocol.events import Member
+from chat.protocol.fields import Role
+from chat.room.care import Care
+from chat.room.permissions import RIGHTS, may
+from chat.settings import Rooms, Settings
+from chat.tokens import Claims
+from moderation import Pipeline
+
+log = structlog.get_logger(__name__)
+
+Verify = Callable[[str], Claims]
+Sign = Callable[[str, str, Mapping[str, str], float], str]
+Cards = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(slots=True)
+class Counts:
+    """What `/metrics` tells: numbers alone."""
+
+    commands: int = 0
+    errors: int = 0
+    posts: int = 0
+    delivered: int = 0
+    held: int = 0
+    blocked: int = 0
+    refused: int = 0
+    flags: int = 0
+    support: int = 0
+    pipeline_failed: int = 0
+    bad_frames: int = 0
+    judging_seconds: float = 0.0
+
+
+class Node:
+    """Everything that a process serves with."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        rooms: Rooms,
+        *,
+        broker: Broker,
+        people: People,
+        review: Review,
+        pipeline: Pipeline,
+        care: Care,
+        cards: Cards,
+        verify: Verify,
+        sign: Sign,
+        epoch: str,
+    ) -> None:
+        self.settings = settings
+        self.policies = rooms
+        self.broker = broker
+        self.people = people
+        self.review = review
+        self.pipeline = pipeline
+        self.care = care
+        self.cards = cards
+        self.verify = verify
+        self.sign = sign
+        self.epoch = epoch
+        self.counts = Counts()
+        self.is_draining = False
+        self.hub = Hub(settings, rooms, broker, review)
+        self.hub.on_private = self._heard_private
+        self.hub.on_flag = self._heard_flag
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self.hub.start()
+        self.people.on_change(lambda user: self.hub.soon(self._rights_changed(user)))
+
+    # ── who may ──────────────────────────────────────────────────────────────────────────────────
+
+    def caller(self, session: Session) -> Caller:
+        """Who speaks; refused before hello."""
+        if session.caller is None:
+            raise Refused(ErrorCode.UNAUTHENTICATED)
+        return session.caller
+
+    async def role(self, session: Session, room: str, command: str) -> Role:
+        """The caller's role in a room, where it is enough for the command.
+
+        A room that does not exist, or that the caller has no part in, is the same "not found".
+        """
+        role = self.caller(session).role(room)
+        if role is None or room not in await self.hub.known():
+            raise Refused(ErrorCode.NOT_FOUND)
+        if not may(role, command):
+            raise Refused(ErrorCode.FORBIDDEN)
+        if RIGHTS[command].is_joined and room not in session.rooms:
+            raise Refused(ErrorCode.NOT_JOINED)
+        return role
+
+    def joined(self, session: Session, room: str, command: str) -> tuple[Room, Role]:
+        """The same for a room that this connection must have joined, without a wait."""
+        role = self.caller(session).role(room)
+        found = self.hub.rooms.get(room)
+        if role is None:
+            raise Refused(ErrorCode.NOT_FOUND)
+        if not may(role, command):
+            raise Refused(ErrorCode.FORBIDDEN)
+        if room not in session.rooms or found is None:
+            raise Refused(ErrorCode.NOT_JOINED)
+        return found, role
+
+    def act_args(self, session: Session, role: Role, op: str, **more: Any) -> dict[str, Any]:
+        """What the store's `act` and `decide` need of every caller."""
+        caller = self.caller(session)
+        member = member_of(caller, role)
+        return {
+            "op": op,
+            "by": {"id": member.id, "name": member.name, "role": member.role},
+            "role": str(role),
+            "issued": caller.issued,
+            "receipt": self.settings.receipt_seconds,
+            **more,
+        }
+
+    # ── what is heard ────────────────────────────────────────────────────────────────────────────
+
+    def _heard_private(self, room: Room, user: str, event: dict[str, Any]) -> None:
+        """Somebody was removed: their sessions leave the room, on every node."""
+        if event["type"] == "removed":
+            for session in tuple(self.hub.by_user.get(user, ())):
+                if room.id in session.rooms:
+                    self.hub.soon(self.leave(session, room.id, is_lost=False))
+
+    def _heard_flag(self, room: Room, flag: dict[str, Any]) -> None:
+        room.show_flag(flag, may_see)
+
+    async def leave(self, session: Session, name: str, *, is_lost: bool) -> None:
+        """Take a session out of a room, and its person where it was their last one here."""
+        if session.rooms.pop(name, None) is None or session.caller is None:
+            return
+        room = self.hub.rooms.get(name)
+        if room is None:
+            return
+        is_last = room.discard(session, session.caller.id)
+        self.hub.let_go(room)
+        if is_last:
+            await self.broker.presence(
+                name, {"op": "leave", "user": session.caller.id, "node": self.broker.node, "lost": is_lost}
+            )
+
+    async def _rights_changed(self, user: str) -> None:
+        """A grant, a revocation or a ban: it counts at once on open connections. "" means: look at everybody."""
+        for one in [user] if user else list(self.hub.by_user):
+            sessions = tuple(self.hub.by_user.get(one, ()))
+            if not sessions:
+                continue
+            person = await self.people.person(one)
+            for session in sessions:
+                assert session.caller is not None
+                if person.banned is not None:
+                    session.close(CloseCode.BANNED, "banned")
+                elif person.grants is not None and person.granted_at > session.caller.issued:
+                    session.caller.grants = person.grants
+                    session.caller.issued = person.granted_at
+                    for room in tuple(session.rooms):
+                        if session.caller.role(room) is None:
+                            await self.leave(session, room, is_lost=False)
+                    unwatch(self, session)
+
+    # ── ending ───────────────────────────────────────────────────────────────────────────────────
+
+    async def gone(self, session: Session) -> None:
+        """A connection ended, however."""
+        for name in tuple(session.watched):
+            room = self.hub.rooms.get(name)
+            if room is not None:
+                room.watchers.discard(session)
+                self.hub.let_go(room)
+        session.watched = frozenset()
+        try:
+            for name in tuple(session.rooms):
+                await self.leave(session, name, is_lost=session.is_lost)
+            if session.caller is not None:
+                await self._return_claims(session)
+                await self.people.disconnected(session.caller.id)
+        except Unavailable:
+            log.warning("node.left_unsaid")
+        finally:
+            self.hub.forget(session)
+
+    async def _return_claims(self, session: Session) -> None:
+        """A lease ends with the connection that took it."""
+        assert session.caller is not None
+        for flag, room in tuple(session.claims.items()):
+            role = session.caller.role(room)
+            if role is not None:
+                await self.broker.decide(
+                    room, self.act_args(session, role, "unclaim", flag=flag, least=Role.MODERATOR.rank + 1)
+                )
+
+    async def ready(self) -> bool:
+        """Whether this node should be sent people: the store answers, the subscription lives, it is not draining."""
+        return not self.is_draining and self.broker.is_healthy and await self.broker.is_writable()
+
+
+def unwatch(node: Node, session: Session) -> None:
+    """Stop showing flags of rooms in which the caller is no longer staff."""
+    assert session.caller is not None
+    for name in session.watched:
+        role = session.caller.role(name)
+        room = node.hub.rooms.get(name)
+        if (role is None or not role.is_staff) and room is not None:
+            room.watchers.discard(session)
+            session.watched = session.watched - {name}
+            node.hub.let_go(room)
+
+
+def may_see(session: Session, flag: Mapping[str, Any]) -> bool:
+    """Nobody sees a flag about themselves; one about staff is for moderators."""
+    if session.caller is None or flag["author"]["id"] == session.caller.id:
+        return False
+    role = session.caller.role(flag["room"])
+    if role is None or not role.is_staff:
+        return False
+    return flag["author"]["role"] == str(Role.PARTICIPANT) or role.rank >= Role.MODERATOR.rank
+
+
+def new_flag_id(room: str) -> str:
+    """A random id; its end names the room, so that a flag is found without a table over all rooms."""
+    return f"f_{secrets.token_urlsafe(12)}.{room}"
+
+
+def room_of(flag: str) -> str:
+    """The room that a flag's id names."""
+    return flag.partition(".")[2]
+
+
+def clean(text: str) -> str:
+    """A text as it is kept: NFC, without control characters other than line breaks and tabs."""
+    if not text.isprintable():
+        text = "".join(char for char in text if char >= " " and char != "\x7f" or char in "\n\t")
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def now_ms() -> int:
+    """The node's clock in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def refuse_unless_ok(reply: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A script's refusal as an error."""
+    if "code" in reply:
+        wait = reply.get("wait")
+        by = reply["by"].get("name") if isinstance(reply.get("by"), dict) else None
+        raise Refused(
+            ErrorCode(reply["code"]),
+            f"{by} was here first. Please look at it again." if by else "",
+            retry_after=round(wait / 1000, 3) if wait else None,
+            by=by,
+        )
+    return reply
+
+
+def as_member(value: Mapping[str, Any]) -> Member:
+    """A member from a map."""
+    return Member(value["id"], value["name"], value["role"])
+
+
+

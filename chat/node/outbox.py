@@ -1,0 +1,84 @@
+"""Fan-out: what a loop turn brings for a room is joined and written once to each socket.
+
+An event is framed once a format. While a socket's kernel buffer takes everything, its session is in the fast set and
+a delivery is one bare write; when not, it is in the slow set, where its backlog is looked at each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from chat.node.session import Session
+from chat.protocol.wire import Format, framed, transcode
+
+
+class Audience:
+    """The sessions of one room that read one format."""
+
+    __slots__ = ("backlog", "fast", "form", "pending", "slow")
+
+    def __init__(self, form: Format, backlog: int) -> None:
+        self.form = form
+        self.backlog = backlog
+        self.fast: dict[Session, Callable[[bytes], None]] = {}
+        self.slow: set[Session] = set()
+        self.pending: list[bytes] = []
+
+    def add(self, session: Session) -> None:
+        """Let a session hear from now on; what waits was written already."""
+        if session.is_paused:
+            self.slow.add(session)
+        else:
+            self.fast[session] = session.outlet.write
+
+    def discard(self, session: Session) -> None:
+        """Let it hear no more."""
+        self.fast.pop(session, None)
+        self.slow.discard(session)
+
+    def set_slow(self, session: Session) -> None:
+        """Look at its backlog from now on."""
+        if self.fast.pop(session, None) is not None:
+            self.slow.add(session)
+
+    def set_fast(self, session: Session) -> None:
+        """It keeps up again."""
+        if session in self.slow:
+            self.slow.discard(session)
+            self.fast[session] = session.outlet.write
+
+    def __bool__(self) -> bool:
+        return bool(self.fast or self.slow)
+
+    def add_entry(self, entry: bytes) -> None:
+        """Queue an event for this turn's write."""
+        self.pending.append(framed(transcode(entry, self.form), self.form))
+
+    def flush(self) -> None:
+        """Write what waits, in one write a socket. A session over its backlog is cut: it comes back by position."""
+        pending = self.pending
+        if not pending:
+            return
+        data = pending[0] if len(pending) == 1 else b"".join(pending)
+        self.pending = []
+        # The slow ones first taken down: a socket that pauses below has its bytes already.
+        slow = tuple(self.slow) if self.slow else ()
+        for write in self.fast.values():
+            write(data)
+        for session in slow:
+            if session.outlet.backlog() + len(data) > self.backlog:
+                session.cut()
+            else:
+                session.outlet.write(data)
+
+
+def cut_stalled(sessions: Iterable[Session], now: float, patience: float, backlog: int) -> int:
+    """Cut each session whose socket took nothing for `patience` seconds, or that is over its backlog. How many."""
+    stalled = [
+        session
+        for session in sessions
+        if session.slow_since and (now - session.slow_since > patience or session.outlet.backlog() > backlog)
+    ]
+    for session in stalled:
+        session.cut()
+    return len(stalled)

@@ -1,0 +1,150 @@
+"""What the node asks of the world outside: the store that keeps and publishes, and the socket that carries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+Args = dict[str, Any]
+"""Arguments or reply of one of the store's scripts; the contract stands at the head of the script."""
+
+Hear = Callable[[int, bytes], None]
+"""Gets what is published on a channel: the number in its log (0: it is in none), and the event's bytes."""
+
+
+class Unavailable(Exception):
+    """The store did not answer: what was asked may or may not have been done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A room as the store holds it at one moment."""
+
+    room: Mapping[str, str]
+    """The projection of its state; empty where there is no such room."""
+    head: int
+    pins: Mapping[int, int]
+    """Pinned seq to the time at which the pin ends, 0 for none."""
+    hands: Sequence[str]
+    here: Sequence[Mapping[str, Any]]
+    """Who is present: `id`, `name`, `role` each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What the store knows of somebody in all rooms."""
+
+    id: str
+    name: str = field(default="", repr=False)
+    country: str = ""
+    language: str = ""
+    hidden: tuple[str, ...] = ()
+    grants: Mapping[str, str] | None = None
+    """The newest grants that the store was told of, or None where there are none."""
+    granted_at: int = 0
+    banned: int | None = None
+    """End of a ban in milliseconds, 0 until lifted; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """What an invite opened."""
+
+    user: str
+    room: str
+    role: str
+    at: int
+
+
+class Broker(Protocol):
+    """The rooms' logs: appended to, published from and read by number."""
+
+    node: str
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the store answers and this node hears its own canary."""
+
+    async def accept(self, room: str, args: Args) -> Args: ...
+    async def act(self, room: str, args: Args) -> Args: ...
+    async def decide(self, room: str, args: Args) -> Args: ...
+    async def presence(self, room: str, args: Args) -> Args: ...
+    def subscribe(self, room: str, kind: str, hear: Hear, caught_up: Callable[[], None]) -> None:
+        """Hear a channel; `caught_up` is called at each confirmation: read the log from where you are."""
+
+    def unsubscribe(self, room: str, kind: str) -> None: ...
+    def publish(self, room: str, kind: str, payload: bytes) -> None:
+        """Send what is in no log."""
+
+    async def epoch(self) -> str:
+        """The store's epoch as it stands now."""
+
+    async def rooms(self) -> Mapping[str, str]:
+        """All rooms and their titles, in the order made."""
+
+    async def snapshot(self, room: str) -> Snapshot: ...
+    async def read(self, room: str, user: str | None, first: int, last: int) -> list[tuple[int, bytes]]:
+        """Entries of a log from `first` to `last`, both included, in order; what retention removed is left out."""
+
+    async def entries(self, room: str, numbers: Sequence[int]) -> list[bytes]:
+        """Single entries of the room's log."""
+
+    async def heads(self, rooms: Mapping[str, Sequence[str]]) -> dict[str, list[int]]:
+        """By room: the last number of its log, then of each named person's."""
+
+    async def standing(self, room: str, user: str) -> Mapping[str, str]:
+        """A person's role, mute, removal and ban in a room."""
+
+    async def is_writable(self) -> bool:
+        """A timed write and read."""
+
+
+class People(Protocol):
+    """Who people are, in all rooms."""
+
+    async def person(self, user: str) -> Person: ...
+    async def remember(self, user: str, fields: Mapping[str, Any]) -> None: ...
+    async def take_name(self, user: str, name: str) -> bool:
+        """Make a name this person's alone; False where somebody else has it."""
+
+    async def redeem(self, code: str, user: str, name: str, country: str, language: str) -> Redeemed | str:
+        """Use an invite; an error code where it can't be used."""
+
+    async def connected(self, user: str, most: int) -> bool:
+        """Count one more connection; False, and not counted, where that is over `most` (0: no limit)."""
+
+    async def disconnected(self, user: str) -> None: ...
+    async def ban(self, user: str, till: int | None) -> None:
+        """Note a ban (or its end, None) for all nodes; the rooms are told one by one."""
+
+    def on_change(self, hear: Callable[[str], None]) -> None:
+        """Hear of each person whose rights changed."""
+
+
+class Review(Protocol):
+    """Flags and what staff did with them."""
+
+    async def flag(self, room: str, flag: str) -> Args | None: ...
+    async def open_flags(self, rooms: Sequence[str]) -> list[Args]:
+        """Open flags of these rooms, the most pressing first."""
+
+    async def flags_of(self, room: str, user: str, limit: int) -> list[Args]: ...
+    async def audit(self, room: str, before: int, limit: int) -> list[Args]: ...
+
+
+class Outlet(Protocol):
+    """One connection's way out."""
+
+    def write(self, data: bytes) -> None:
+        """Send whole WebSocket frames, as they are."""
+
+    def close(self, code: int, reason: str) -> None: ...
+    def abort(self) -> None:
+        """Cut the connection at once, unread bytes and all."""
+
+    def backlog(self) -> int:
+        """Bytes that wait to be sent."""
+
+    def stop_reading(self) -> None: ...
+    def go_on_reading(self) -> None: ...

@@ -1,0 +1,329 @@
+"""One room on this node: its sessions, its position in the logs, its state, who is present, what was said lately."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from chat.node.context import ROOM as CONTEXT
+from chat.node.context import Context
+from chat.node.follower import Follower
+from chat.node.outbox import Audience
+from chat.node.ports import Broker, Review, Snapshot, Unavailable
+from chat.node.session import Session
+from chat.protocol.events import Member
+from chat.protocol.events import Presence as PresenceEvent
+from chat.protocol.fields import Role
+from chat.protocol.wire import Format, framed, pack, transcode, unpack
+from chat.room.state import State, apply
+from chat.settings import RoomPolicy
+
+COALESCE = 0.4
+"""Seconds over which arrivals and leavings are told together."""
+RECENT = 64
+CROWD = 100
+"""Members above which presence tells of staff alone, and the count."""
+
+
+class Mailbox:
+    """One person's private log in a room, and their sessions on this node."""
+
+    __slots__ = ("follower", "keepers", "sessions", "subscribed")
+
+    def __init__(self, follower: Follower) -> None:
+        self.follower = follower
+        self.sessions: set[Session] = set()
+        self.keepers = 0
+        """Joins under way."""
+        self.subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+
+class Room:
+    """A room as long as somebody of this node is in it or watches it."""
+
+    def __init__(
+        self,
+        room: str,
+        policy: RoomPolicy,
+        broker: Broker,
+        *,
+        backlog: int,
+        on_private: Callable[[Room, str, dict[str, Any]], None],
+        on_flag: Callable[[Room, dict[str, Any]], None],
+    ) -> None:
+        self.id = room
+        self.policy = policy
+        self.context = Context()
+        self.state = State()
+        self.epoch = ""
+        self.people: dict[str, Member] = {}
+        self.count = 0
+        self.mailboxes: dict[str, Mailbox] = {}
+        self.keepers = 0
+        """Joins and watches under way, which keep the room open."""
+        self.watchers: set[Session] = set()
+        self._broker = broker
+        self.recent: deque[tuple[int, bytes]] = deque(maxlen=RECENT)
+        """The last entries delivered, for joins that read the log while it grows."""
+        self._audiences = {form: Audience(form, backlog) for form in Format}
+        self._is_dirty = False
+        self._on_private = on_private
+        self._on_flag = on_flag
+        self._joined: dict[str, Member] = {}
+        self._left: dict[str, Role] = {}
+        self._lost: dict[str, Role] = {}
+        self._tells: asyncio.TimerHandle | None = None
+        self._asking: asyncio.Task[None] | None = None
+        self.follower = Follower(lambda first, last: broker.read(room, None, first, last), self._deliver)
+
+    # ── opening and closing ──────────────────────────────────────────────────────────────────────
+
+    async def open(self, review: Review) -> None:
+        """Subscribe, then read how things stand: what is published in between is caught up from the log."""
+        heard = asyncio.get_running_loop().create_future()
+
+        def subscribed() -> None:
+            if not heard.done():
+                heard.set_result(None)
+            elif self.follower.head >= 0:
+                self._ask_head()
+
+        self._broker.subscribe(self.id, "all", self._hear, subscribed)
+        self._broker.subscribe(self.id, "staff", self._hear_flag, lambda: None)
+        self._broker.subscribe(self.id, "mods", self._hear_flag, lambda: None)
+        async with asyncio.timeout(5):
+            await heard
+        snapshot = await self._broker.snapshot(self.id)
+        self.state = state_of(snapshot, self.policy)
+        self.epoch = snapshot.room.get("epoch", "")
+        self.people = {who["id"]: Member(who["id"], who["name"], who["role"]) for who in snapshot.here}
+        self.count = len(self.people)
+        said = [unpack(entry) for _, entry in await self._broker.read(
+            self.id, None, snapshot.head - CONTEXT + 1, snapshot.head
+        )]  # fmt: skip
+        waiting = [flag for flag in await review.open_flags([self.id]) if flag["verdict"] != "delivered"]
+        for event in sorted((*said, *waiting), key=lambda event: event.get("at") or event.get("opened_at") or 0):
+            if event["type"] in ("message", "flag"):
+                self.context.saw(event)
+        self.follower.start(snapshot.head)
+
+    def close(self) -> None:
+        """Nobody of this node is here any more."""
+        for kind in ("all", "staff", "mods", *(f"u:{user}" for user in self.mailboxes)):
+            self._broker.unsubscribe(self.id, kind)
+        self.follower.stop()
+        for mailbox in self.mailboxes.values():
+            mailbox.follower.stop()
+        if self._tells:
+            self._tells.cancel()
+        if self._asking:
+            self._asking.cancel()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the room may be closed on this node."""
+        return not (self.mailboxes or self.watchers or self.keepers)
+
+    def _ask_head(self) -> None:
+        """The subscription is new: read what came while there was none."""
+
+        async def ask() -> None:
+            users = list(self.mailboxes)
+            with contextlib.suppress(Unavailable):  # the poll of heads comes soon
+                self.catch_up(await self._broker.heads({self.id: users}), users)
+
+        self._asking = asyncio.create_task(ask())
+
+    def catch_up(self, heads: Mapping[str, list[int]], users: Iterable[str] | None = None) -> None:
+        """Read what the store has beyond what this node delivered; `heads` as `Broker.heads` gives them."""
+        mine = heads.get(self.id)
+        if not mine:
+            return
+        self.follower.reach(mine[0])
+        for user, head in zip(self.mailboxes if users is None else users, mine[1:], strict=False):
+            if user in self.mailboxes:
+                self.mailboxes[user].follower.reach(head)
+
+    # ── sessions ─────────────────────────────────────────────────────────────────────────────────
+
+    def mailbox(self, user: str) -> Mailbox:
+        """A person's private log, heard from now on."""
+        mailbox = self.mailboxes.get(user)
+        if mailbox is None:
+
+            def deliver(number: int, entry: bytes) -> None:
+                self._deliver_private(user, entry)
+
+            mailbox = Mailbox(Follower(lambda first, last: self._broker.read(self.id, user, first, last), deliver))
+            self.mailboxes[user] = mailbox
+            subscribed = mailbox.subscribed
+
+            def confirmed() -> None:
+                if not subscribed.done():
+                    subscribed.set_result(None)
+
+            self._broker.subscribe(self.id, f"u:{user}", mailbox.follower.hear, confirmed)
+        return mailbox
+
+    def let_mailbox_go(self, user: str) -> None:
+        """Stop following a person's private log where none of their sessions is here."""
+        mailbox = self.mailboxes.get(user)
+        if mailbox is not None and not mailbox.sessions and not mailbox.keepers:
+            mailbox.follower.stop()
+            del self.mailboxes[user]
+            self._broker.unsubscribe(self.id, f"u:{user}")
+
+    def add(self, session: Session, user: str) -> None:
+        """Let a session hear the room from the next event on; what came before is flushed to the others first."""
+        self.flush()
+        self._audiences[session.form].add(session)
+        self.mailboxes[user].sessions.add(session)
+
+    def discard(self, session: Session, user: str) -> bool:
+        """Let a session hear no more. Whether it was its person's last one on this node."""
+        self.drop(session)
+        mailbox = self.mailboxes.get(user)
+        if mailbox is None:
+            return False
+        mailbox.sessions.discard(session)
+        self.let_mailbox_go(user)
+        return user not in self.mailboxes
+
+    def drop(self, session: Session) -> None:
+        """Write nothing more of the room to it."""
+        for audience in self._audiences.values():
+            audience.discard(session)
+
+    def set_slow(self, session: Session) -> None:
+        """Its socket takes no more for now."""
+        self._audiences[session.form].set_slow(session)
+
+    def set_fast(self, session: Session) -> None:
+        """Its socket took all."""
+        self._audiences[session.form].set_fast(session)
+
+    # ── the way out ──────────────────────────────────────────────────────────────────────────────
+
+    def _hear(self, number: int, payload: bytes) -> None:
+        if number:
+            self.follower.hear(number, payload)
+        else:
+            self._hear_unlogged(payload)
+
+    def _deliver(self, number: int, entry: bytes) -> None:
+        """One event of the room's log, each once and in order."""
+        self.recent.append((number, entry))
+        event = unpack(entry)
+        kind = event["type"]
+        if kind == "message":
+            self.context.saw(event)
+        else:
+            self.state = apply(self.state, event)
+        self._broadcast(entry)
+
+    def _broadcast(self, entry: bytes) -> None:
+        for audience in self._audiences.values():
+            if audience:
+                audience.add_entry(entry)
+        if not self._is_dirty:
+            self._is_dirty = True
+            asyncio.get_running_loop().call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Write what this loop turn brought."""
+        self._is_dirty = False
+        for audience in self._audiences.values():
+            audience.flush()
+
+    def _deliver_private(self, user: str, entry: bytes) -> None:
+        event = unpack(entry)
+        for session in tuple(self.mailboxes[user].sessions):
+            session.send_entry(entry)
+        self._on_private(self, user, event)
+
+    def _hear_flag(self, number: int, payload: bytes) -> None:
+        flag = unpack(payload)
+        if flag.get("verdict") != "delivered" and flag.get("rev") == 1:
+            self.context.saw(flag)
+        self._on_flag(self, flag)
+
+    # ── what is in no log ────────────────────────────────────────────────────────────────────────
+
+    def _hear_unlogged(self, payload: bytes) -> None:
+        event = unpack(payload)
+        if event["type"] == "presence":
+            self._note_presence(event)
+            return
+        if event["type"] == "hands":
+            self.state = apply(self.state, event)
+        self._broadcast(payload)
+
+    def _note_presence(self, event: dict[str, Any]) -> None:
+        self.count = event["count"]
+        for who in event["joined"]:
+            member = Member(who["id"], who["name"], who["role"])
+            self.people[member.id] = member
+            if self._left.pop(member.id, None) is None and self._lost.pop(member.id, None) is None:
+                self._joined[member.id] = member
+        for gone, users in ((self._left, event["left"]), (self._lost, event["lost"])):
+            for user in users:
+                was = self.people.pop(user, None)
+                if self._joined.pop(user, None) is None:
+                    gone[user] = Role(was.role) if was else Role.PARTICIPANT
+        if self._tells is None:
+            self._tells = asyncio.get_running_loop().call_later(COALESCE, self._tell_presence)
+
+    def _tell_presence(self) -> None:
+        self._tells = None
+        joined, left, lost = self._joined, self._left, self._lost
+        self._joined, self._left, self._lost = {}, {}, {}
+        is_crowd = self.count > CROWD
+        event = PresenceEvent(
+            room=self.id,
+            joined=[member for member in joined.values() if not is_crowd or Role(member.role).is_staff],
+            left=[user for user, role in left.items() if not is_crowd or role.is_staff],
+            lost=[user for user, role in lost.items() if not is_crowd or role.is_staff],
+            count=self.count,
+        )
+        if joined or left or lost:
+            self._broadcast(pack(event))
+
+    def members(self) -> list[Member]:
+        """Who is present: above a hundred, staff alone."""
+        if self.count <= CROWD:
+            return list(self.people.values())
+        return [member for member in self.people.values() if Role(member.role).is_staff]
+
+    def show_flag(self, flag: dict[str, Any], may_see: Callable[[Session, dict[str, Any]], bool]) -> None:
+        """Show a flag to the sessions that watch the room and may see it; written once a format."""
+        frames: dict[Format, bytes] = {}
+        for session in tuple(self.watchers):
+            if may_see(session, flag):
+                if session.form not in frames:
+                    frames[session.form] = framed(transcode(pack(flag), session.form), session.form)
+                session.write(frames[session.form])
+
+
+def state_of(snapshot: Snapshot, policy: RoomPolicy) -> State:
+    """The room's state from what the store projects and what the configuration sets."""
+    room = snapshot.room
+    turns = room.get("turns") == "1"
+    return State(
+        title=room.get("title", policy.title),
+        topic=room.get("topic", ""),
+        phase=room.get("phase", ""),
+        slow_mode=int(room.get("slow_mode") or 0),
+        locked=room.get("locked") == "1",
+        turns=turns,
+        hold=room.get("hold", "none"),
+        hands=tuple(snapshot.hands),
+        speaker=snapshot.hands[0] if turns and snapshot.hands else None,
+        pins=tuple(sorted(snapshot.pins)),
+        agreement=policy.agreement.version if policy.agreement else 0,
+        reactions=policy.reactions,
+        staffed=any(Role(who["role"]).is_staff for who in snapshot.here),
+    )
+

@@ -1,0 +1,165 @@
+"""One connection: who it is, what it has joined, its commands in order, and its way out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from chat.node.ports import Outlet
+from chat.protocol.errors import CloseCode
+from chat.protocol.events import Member
+from chat.protocol.fields import Frame, Role
+from chat.protocol.wire import Format, encode, framed, transcode
+from chat.room.permissions import role_in
+
+INBOX = 64
+"""Frames that may wait for their turn before the node stops reading from the connection."""
+
+
+class Hall(Protocol):
+    """Where a session is: a room, as far as a session needs to know it."""
+
+    def drop(self, session: Session) -> None:
+        """Let it hear no more."""
+
+    def set_slow(self, session: Session) -> None: ...
+    def set_fast(self, session: Session) -> None: ...
+
+
+@dataclass(slots=True)
+class Caller:
+    """Who a session speaks for."""
+
+    id: str
+    name: str = field(repr=False)
+    grants: Mapping[str, str]
+    issued: int
+    """When the grants were given, in milliseconds: a newer word of the store wins."""
+    expires: int
+    country: str = ""
+    language: str = ""
+
+    def role(self, room: str) -> Role | None:
+        """What the caller may do in a room, as far as this node knows."""
+        return role_in(self.grants, room)
+
+
+class Session:
+    """One connection. The node writes to it; the server hands it what arrives."""
+
+    __slots__ = (
+        "caller", "claims", "client", "form", "inbox", "is_busy", "is_closing", "is_lost", "is_paused",
+        "opened_at", "outlet", "rooms", "slow_since", "trash", "typed_at", "waiter", "watched",
+    )  # fmt: skip
+
+    def __init__(self, outlet: Outlet, form: Format, now: float) -> None:
+        self.outlet = outlet
+        self.form = form
+        self.caller: Caller | None = None
+        self.client = ""
+        self.rooms: dict[str, Hall] = {}
+        self.claims: dict[str, str] = {}
+        """Flags claimed on this connection, and their rooms: the leases end with it."""
+        self.watched: frozenset[str] = frozenset()
+        self.inbox: deque[bytes | None] = deque()
+        self.waiter: asyncio.Future[None] | None = None
+        self.is_paused = False
+        self.is_closing = False
+        self.is_lost = False
+        """Whether the connection ended without a word: its person is lost, not gone."""
+        self.slow_since = 0.0
+        self.opened_at = now
+        self.typed_at = 0
+        self.trash = 0
+        """Frames in a row that did not decode."""
+        self.is_busy = False
+        """Whether a command is under way or waits."""
+
+    # ── in ───────────────────────────────────────────────────────────────────────────────────────
+
+    def receive(self, data: bytes) -> None:
+        """Take a frame; it waits for its turn. A connection that runs ahead is not read from until it has caught up."""
+        self.inbox.append(data)
+        if len(self.inbox) >= INBOX:
+            self.outlet.stop_reading()
+        self._wake()
+
+    def end(self) -> None:
+        """No more will come."""
+        self.inbox.append(None)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
+
+    async def next(self) -> bytes | None:
+        """The next frame, or None at the end."""
+        while not self.inbox:
+            self.waiter = asyncio.get_running_loop().create_future()
+            await self.waiter
+            self.waiter = None
+        data = self.inbox.popleft()
+        if len(self.inbox) == INBOX // 2:
+            self.outlet.go_on_reading()
+        return data
+
+    # ── out ──────────────────────────────────────────────────────────────────────────────────────
+
+    def send(self, frame: Frame) -> None:
+        """Write a reply or an event for this connection alone."""
+        self.write(framed(encode(frame, self.form), self.form))
+
+    def send_entry(self, entry: bytes) -> None:
+        """Write a log entry."""
+        self.write(framed(transcode(entry, self.form), self.form))
+
+    def write(self, data: bytes) -> None:
+        """Write whole WebSocket frames."""
+        if not self.is_closing:
+            self.outlet.write(data)
+
+    def close(self, code: CloseCode, reason: str = "") -> None:
+        """End the connection with a code that says whether to come back; nothing is written after it."""
+        if not self.is_closing:
+            self.is_closing = True
+            for room in self.rooms.values():
+                room.drop(self)
+            self.outlet.close(int(code), reason)
+
+    def cut(self) -> None:
+        """End a connection that does not read: what waits for it is thrown away, and it comes back by position."""
+        self.is_closing = True
+        self.is_lost = True
+        for room in self.rooms.values():
+            room.drop(self)
+        self.outlet.abort()
+
+    # ── pace ─────────────────────────────────────────────────────────────────────────────────────
+
+    def pause(self) -> None:
+        """The kernel takes no more for now. Moved aside in the next turn: this one may be walking the rooms."""
+        self.is_paused = True
+        loop = asyncio.get_running_loop()
+        self.slow_since = self.slow_since or loop.time()
+        loop.call_soon(self._step_aside)
+
+    def _step_aside(self) -> None:
+        if self.is_paused:
+            for room in self.rooms.values():
+                room.set_slow(self)
+
+    def resume(self) -> None:
+        """The kernel has taken all."""
+        self.is_paused = False
+        self.slow_since = 0.0
+        for room in self.rooms.values():
+            room.set_fast(self)
+
+
+def member_of(caller: Caller, role: Role) -> Member:
+    """The caller as others see them in a room."""
+    return Member(caller.id, caller.name, str(role))

@@ -1,0 +1,399 @@
+"""What people say: judged, then taken to the store in one step. From rights to the script's call there is no wait."""
+
+from __future__ import annotations
+
+import time
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from chat.node.node import Node, clean, new_flag_id, now_ms
+from chat.node.rooms import Room
+from chat.node.session import Caller, Session, member_of
+from chat.protocol.commands import Edit, Help, Post, Whisper
+from chat.protocol.errors import ErrorCode, Refused
+from chat.protocol.events import (
+    Edited,
+    FlagEvent,
+    Held,
+    Message,
+    Ok,
+    Posted,
+    Reason,
+    Support,
+    SupportGiven,
+    Whispered,
+)
+from chat.protocol.fields import Frame, Role
+from chat.protocol.wire import pack, unpack
+from moderation import Action, Judgement, Severity
+
+Op = Literal["post", "edit", "whisper", "help"]
+
+ROOM_HOLDS = Reason("room.hold", "Messages here wait for a facilitator just now. Yours is safe with us.")
+CARE_HOLDS = Reason(
+    "care.held", "We've kept this between you and our team for now. You haven't done anything wrong."
+)
+REPLACED = "Your new version took the place of this one."
+OWN_METHOD = "room.method"
+"""Rules about ways to be hurt: in somebody's own disclosure they speak of the author's risk."""
+STAFF_PACE = 3
+"""How many times a participant's burst staff may send."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One text on its way: where, by whom, and what the pipeline makes of it."""
+
+    op: Op
+    room: Room
+    caller: Caller
+    role: Role
+    key: str | None
+    text: str
+    judgement: Judgement
+    target: int | str | None = None
+    reply_to: int | None = None
+    replaces: str | None = None
+    refuse: ErrorCode | None = None
+
+
+def judge(node: Node, room: Room, caller: Caller, role: Role, text: str) -> Judgement:
+    """Both answers about a text, read with what was said before. A text over the limit is judged at both its ends."""
+    started = time.perf_counter()
+    context = room.context.remarks(node.pipeline)
+    limit = node.settings.limits.text
+    parts = [text] if len(text) <= limit else [text[:limit], text[-limit:]]
+    verdicts = [
+        node.pipeline.judge(
+            part,
+            author=caller.id,
+            context=context,
+            now=now_ms(),
+            profile=room.policy.profile,
+            staff=role.is_staff,
+        )
+        for part in parts
+    ]
+    verdict = max(verdicts, key=lambda one: one.severity)
+    node.counts.judging_seconds += time.perf_counter() - started
+    node.counts.pipeline_failed += verdict.failed
+    return verdict
+
+
+def judge_label(node: Node, text: str | None, limit: int) -> str | None:
+    """A short text that others read: a warning, a topic, a reason. Refused where the room could not take it."""
+    if text is None:
+        return None
+    text = " ".join(clean(text).split())
+    if len(text) > limit:
+        raise Refused(ErrorCode.TOO_LONG, f"Please keep this to {limit} characters.")
+    if text:
+        verdict = node.pipeline.judge(text, staff=True)
+        if verdict.action is not Action.DELIVER:
+            told = verdict.author_reasons[0].text if verdict.author_reasons else "Please choose other words here."
+            raise Refused(ErrorCode.BAD_REQUEST, told)
+    return text
+
+
+# ── the commands ─────────────────────────────────────────────────────────────────────────────────
+
+
+async def post(node: Node, session: Session, command: Post) -> Frame:
+    """Say something to the room."""
+    if command.room not in session.rooms:
+        return await _from_outside(node, session, command, _post)
+    room, role = node.joined(session, command.room, "post")
+    return await _post(node, session, command, room, role)
+
+
+async def _post(
+    node: Node, session: Session, command: Post, room: Room, role: Role, refuse: ErrorCode | None = None
+) -> Frame:
+    caller = node.caller(session)
+    text, too_long = _readable(node, command.text)
+    warning = judge_label(node, command.warning, node.settings.limits.warning)
+    verdict = judge(node, room, caller, role, text)
+    said = Said(
+        "post", room, caller, role, command.key, text, verdict,
+        reply_to=command.reply_to, replaces=command.replaces, refuse=refuse or too_long,
+    )  # fmt: skip
+    node.counts.posts += 1
+    return await _accept(
+        node,
+        said,
+        Message(
+            room=room.id,
+            from_=member_of(caller, role),
+            text=verdict.text,
+            reply_to=command.reply_to,
+            warning=warning or None,
+            masked=verdict.action is Action.MASK,
+        ),
+    )
+
+
+async def edit(node: Node, session: Session, command: Edit) -> Frame:
+    """Change one's own message; judged anew, and while it is held the original stands."""
+    if command.room not in session.rooms:
+        return await _from_outside(node, session, command, _edit)
+    room, role = node.joined(session, command.room, "edit")
+    return await _edit(node, session, command, room, role)
+
+
+async def _edit(
+    node: Node, session: Session, command: Edit, room: Room, role: Role, refuse: ErrorCode | None = None
+) -> Frame:
+    caller = node.caller(session)
+    text, too_long = _readable(node, command.text)
+    verdict = judge(node, room, caller, role, text)
+    said = Said("edit", room, caller, role, command.key, text, verdict, target=command.seq, refuse=refuse or too_long)
+    masked = verdict.action is Action.MASK
+    return await _accept(node, said, Edited(room=room.id, target=command.seq, text=verdict.text, masked=masked))
+
+
+async def _from_outside(node: Node, session: Session, command: Any, say: Callable[..., Awaitable[Frame]]) -> Frame:
+    """A text from somebody who is not in the room, or was taken out of it: refused, but read and cared for."""
+    role = node.caller(session).role(command.room)
+    if role is None or command.room not in await node.hub.known():
+        raise Refused(ErrorCode.NOT_FOUND)
+    async with node.hub.opened(command.room) as room:
+        return await say(node, session, command, room, role, ErrorCode.NOT_JOINED)
+
+
+async def whisper(node: Node, session: Session, command: Whisper) -> Frame:
+    """A private word, judged like a post."""
+    room, role = node.joined(session, command.room, "whisper")
+    caller = node.caller(session)
+    if command.to == caller.id:
+        raise Refused(ErrorCode.FORBIDDEN, "A private word needs somebody else to hear it.")
+    text, too_long = _readable(node, command.text)
+    verdict = judge(node, room, caller, role, text)
+    said = Said("whisper", room, caller, role, command.key, text, verdict, target=command.to, refuse=too_long)
+    event = Whispered(room=room.id, from_=member_of(caller, role), to=command.to, text=verdict.text)
+    return await _accept(node, said, event)
+
+
+async def ask_help(node: Node, session: Session, command: Help) -> Frame:
+    """The private line to staff: works when muted, removed, locked or closed."""
+    role = await node.role(session, command.room, "help")
+    caller = node.caller(session)
+    text, _ = _readable(node, command.text or "", may_be_empty=True)
+    async with node.hub.opened(command.room) as room:
+        verdict = judge(node, room, caller, role, text[: node.settings.limits.text])
+        said = Said("help", room, caller, role, command.key, text[: node.settings.limits.text], verdict)
+        return await _accept(node, said, None)
+
+
+def _readable(node: Node, text: str, *, may_be_empty: bool = False) -> tuple[str, ErrorCode | None]:
+    text = clean(text)
+    if not may_be_empty and not text.strip():
+        raise Refused(ErrorCode.BAD_REQUEST, "There is nothing in this message yet.")
+    return text, ErrorCode.TOO_LONG if len(text) > node.settings.limits.text else None
+
+
+# ── to the store ─────────────────────────────────────────────────────────────────────────────────
+
+
+async def _accept(node: Node, said: Said, event: Frame | None) -> Frame:
+    """Take a judged text to the store. Where the room holds posts, and this node did not know, ask once more."""
+    body = pack(event) if event is not None else b""
+    waits = False
+    for _ in range(3):
+        reply = await node.broker.accept(said.room.id, _args(node, said, body, waits=waits))
+        if "stale" not in reply:
+            return _answer(node, said, reply)
+        waits = reply["stale"] == "held"
+    raise Refused(ErrorCode.UNAVAILABLE)
+
+
+_VERDICTS = {Action.DELIVER: "deliver", Action.MASK: "deliver", Action.HOLD: "held", Action.BLOCK: "blocked"}
+
+
+def _args(node: Node, said: Said, body: bytes, *, waits: bool) -> dict[str, Any]:
+    """What the script is told; lua/accept.lua says what each is."""
+    judgement, room, limits = said.judgement, said.room, node.settings.limits
+    verdict = "held" if waits else _VERDICTS[judgement.action]
+    severity = max(judgement.severity, Severity.MODERATE) if said.op == "help" else judgement.severity
+    is_delivered = verdict == "deliver" and said.op != "help"
+    card = support_for(node, room, said.caller, judgement, severity, said.key, held=not is_delivered)
+    reasons = _reasons(judgement, waits=waits, is_delivered=is_delivered)
+    is_flagged = said.op == "help" or not is_delivered or judgement.flag
+    flag = _flag(said, severity, is_delivered) if is_flagged else None
+    held = None
+    if not is_delivered and said.op != "help" and flag is not None:
+        held = pack(Held(room=room.id, key=said.key or "", text=said.text, reasons=reasons or [], flag=flag.flag))
+    answer: Frame
+    if said.op == "help":
+        answer = Ok(room=room.id)
+        burst, interval = limits.help_burst, int(limits.help_rate_seconds * 1000)
+    else:
+        answer = Posted(
+            key=said.key or "",
+            verdict="delivered" if is_delivered else verdict,
+            reasons=reasons,
+            masked=is_delivered and judgement.action is Action.MASK,
+            support=card,
+        )
+        burst = room.policy.burst or limits.burst
+        rate = limits.rate_seconds if room.policy.rate_seconds is None else room.policy.rate_seconds
+        interval = int(rate * 1000)
+        burst *= STAFF_PACE if said.role.is_staff else 1
+        if is_delivered:
+            room.context.judged(said.caller.id, judgement.text, judgement.reading)
+    args: dict[str, Any] = {
+        "op": said.op,
+        "user": said.caller.id,
+        "role": str(said.role),
+        "issued": said.caller.issued,
+        "verdict": verdict,
+        "body": body,
+        "answer": pack(answer),
+        "due": node.settings.review.due_seconds[severity.word],
+        "burst": burst,
+        "interval": interval,
+        "receipt": node.settings.receipt_seconds,
+        "crisis": severity >= Severity.MODERATE,
+        "replaced_text": REPLACED,
+    }
+    for name, value in (
+        ("key", said.key),
+        ("target", said.target),
+        ("reply_to", said.reply_to),
+        ("replaces", said.replaces),
+        ("waits", waits or None),
+        ("refuse", said.refuse and str(said.refuse)),
+        ("held", held),
+    ):
+        if value is not None:
+            args[name] = value
+    if flag is not None:
+        args["flag"] = msgspec.to_builtins(flag)
+    elif severity >= Severity.MODERATE:
+        args["flag"] = msgspec.to_builtins(_flag(said, severity, is_delivered))
+    if card is not None and not card.quiet:
+        args["support"] = pack(_given(room, card))
+    return args
+
+
+def _reasons(judgement: Judgement, *, waits: bool, is_delivered: bool) -> list[Reason] | None:
+    """What the author is told: each rule once, and never a reproach for their own pain."""
+    found = {reason.rule: Reason(reason.rule, reason.text) for reason in judgement.author_reasons}
+    if waits and judgement.action in (Action.DELIVER, Action.MASK):
+        found[ROOM_HOLDS.rule] = ROOM_HOLDS
+    if not is_delivered and not found:
+        found[CARE_HOLDS.rule] = CARE_HOLDS
+    return list(found.values()) or None if not is_delivered or judgement.action is Action.MASK else None
+
+
+def _flag(said: Said, severity: Severity, is_delivered: bool) -> FlagEvent:
+    """What staff see. Below high, parts that were masked are kept nowhere."""
+    judgement = said.judgement
+    original = severity >= Severity.HIGH or judgement.action is not Action.MASK
+    return FlagEvent(
+        flag=new_flag_id(said.room.id),
+        rev=0,
+        kind="help" if said.op == "help" else "message",
+        room=said.room.id,
+        state="open",
+        severity=severity.word,
+        categories=[str(category) for category in judgement.categories],
+        reasons=[
+            {
+                "rule": reason.rule,
+                "span": list(reason.span),
+                "text": reason.text,
+                # How somebody would hurt themselves is part of telling it, and nothing to be sanctioned for.
+                "risk": reason.risk or (judgement.crisis and reason.rule.startswith(OWN_METHOD)),
+            }
+            for reason in judgement.reasons
+        ],
+        author={"id": said.caller.id, "name": said.caller.name, "role": str(said.role)},
+        text=said.text if original else judgement.text,
+        verdict="",
+        opened_at=0,
+        due_at=0,
+        reports=[],
+        attended_by=[],
+    )
+
+
+def support_for(
+    node: Node,
+    room: Room,
+    caller: Caller,
+    judgement: Judgement,
+    severity: Severity,
+    key: str | None,
+    *,
+    held: bool,
+) -> Support | None:
+    """The author's support: a card from moderate on, the quiet word below it, nothing where there is no signal."""
+    if severity < Severity.MODERATE:
+        return None
+    card = node.care.card(
+        severity=severity,
+        categories=judgement.categories,
+        country=caller.country or room.policy.country,
+        language=caller.language or room.policy.language,
+        held=held,
+    )
+    node.counts.support += 1
+    return Support(
+        key=key or "",
+        severity=card.severity,
+        seen=card.seen,
+        text=card.text,
+        helplines=[dict(line) for line in card.helplines],
+        resources=[dict(line) for line in card.resources],
+    )
+
+
+def _given(room: Room, card: Support) -> SupportGiven:
+    return SupportGiven(
+        room=room.id,
+        key=card.key,
+        severity=card.severity,
+        seen=card.seen,
+        text=card.text,
+        helplines=card.helplines,
+        resources=card.resources,
+    )
+
+
+def _answer(node: Node, said: Said, reply: dict[str, Any]) -> Frame:
+    """The script's reply as the command's: a refusal carries the support that its text called for."""
+    if "code" in reply:
+        node.counts.refused += 1
+        severity = said.judgement.severity
+        card = None
+        if reply.get("support"):
+            card = support_for(
+                node, said.room, said.caller, said.judgement, max(severity, Severity.MODERATE), said.key, held=False
+            )
+        code = ErrorCode(reply["code"])
+        wait = reply.get("wait")
+        text = f"That is over {node.settings.limits.text} characters. Please send it in parts."
+        raise Refused(
+            code,
+            text if code is ErrorCode.TOO_LONG else "",
+            retry_after=round(wait / 1000, 3) if wait else None,
+            support=card,
+            flag=reply.get("flag"),
+        )
+    answer = unpack(reply["answer"])
+    if answer["type"] == "ok":
+        return Ok(room=said.room.id)
+    posted = msgspec.convert(answer, Posted)
+    posted.decision = reply.get("decision")
+    if posted.verdict == "delivered":
+        node.counts.delivered += 1
+    elif posted.verdict == "held":
+        node.counts.held += 1
+    else:
+        node.counts.blocked += 1
+    return posted
+
+

@@ -1,0 +1,192 @@
+"""One WebSocket connection: frames go straight to its session, and the session writes straight to the socket."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection
+from websockets.frames import CloseCode as WireCode
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN, Event
+
+from chat.node.session import Session
+from chat.protocol.errors import CloseCode
+from chat.settings import Limits
+
+_RESET = struct.pack("ii", 1, 0)
+_PING = b"\x89\x00"
+
+
+class Connection(ServerConnection):
+    """A session's `Outlet`.
+
+    Frames are handed over in the same turn that brought them, without the library's queue and wake-up between; pings
+    come from one clock for all connections, not from a task in each.
+    """
+
+    limits: Limits
+    session: Session | None = None
+    parts: bytearray | None = None
+    ping_due = 0.0
+    pong_due = 0.0
+    over_since = 0.0
+    frames = 0
+    frames_from = 0.0
+    is_counted = False
+
+    def attach(self, session: Session, limits: Limits, now: float) -> None:
+        """Hand over all that comes from now on."""
+        self.session = session
+        self.limits = limits
+        self.ping_due = now + limits.ping_seconds
+        self.frames_from = now
+
+    # ── in ───────────────────────────────────────────────────────────────────────────────────────
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Small frames leave at once."""
+        raw = transport.get_extra_info("socket")
+        if raw is not None and raw.family != socket.AF_UNIX:
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().connection_made(transport)
+
+    def process_event(self, event: Event) -> None:
+        """Take a frame. A message in several parts is put together first; the library bounds its size."""
+        session = self.session
+        if session is None or not isinstance(event, Frame):
+            super().process_event(event)
+            return
+        if event.opcode is Opcode.PONG:
+            self.pong_due = 0.0
+            return
+        if event.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            return
+        if not self._keeps_pace(session):
+            return
+        if event.opcode is Opcode.CONT:
+            assert self.parts is not None
+            self.parts += event.data
+        elif not event.fin:
+            self.parts = bytearray(event.data)
+            self.is_text = event.opcode is Opcode.TEXT
+        else:
+            self._take(session, bytes(event.data), is_text=event.opcode is Opcode.TEXT)
+            return
+        if event.fin:
+            data, self.parts = bytes(self.parts), None
+            self._take(session, data, is_text=self.is_text)
+
+    is_text = False
+
+    def _take(self, session: Session, data: bytes, *, is_text: bool) -> None:
+        if is_text and not data.isascii():
+            try:
+                data.decode()
+            except UnicodeDecodeError:
+                session.close(CloseCode.BAD_FRAME, "text that is not UTF-8")
+                return
+        if not session.is_closing:
+            session.receive(data)
+
+    def _keeps_pace(self, session: Session) -> bool:
+        """Whether the connection sends at a bearable rate; one that does not for several seconds is closed."""
+        now = self.loop.time()
+        self.frames += 1
+        if now - self.frames_from >= 1.0:
+            is_over = self.frames > self.limits.frames_second * (now - self.frames_from)
+            self.over_since = (self.over_since or self.frames_from) if is_over else 0.0
+            self.frames, self.frames_from = 0, now
+            if self.over_since and now - self.over_since >= self.limits.frames_seconds:
+                session.close(CloseCode.FLOODING, "too many frames")
+                return False
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The session hears that no more will come."""
+        session = self.session
+        if session is not None:
+            if not session.is_closing:
+                session.is_lost = session.is_lost or self.protocol.close_rcvd is None
+                session.is_closing = True
+                for room in session.rooms.values():
+                    room.drop(session)
+            session.end()
+        super().connection_lost(exc)
+
+    # ── pace ─────────────────────────────────────────────────────────────────────────────────────
+
+    def pause_writing(self) -> None:
+        """The kernel's buffer is full."""
+        super().pause_writing()
+        if self.session is not None:
+            self.session.pause()
+
+    def resume_writing(self) -> None:
+        """It is empty again."""
+        super().resume_writing()
+        if self.session is not None:
+            self.session.resume()
+
+    def look(self, now: float) -> None:
+        """Ping when it is time; a peer that does not answer is gone without a word."""
+        if self.session is None or self.protocol.state is not OPEN:
+            return
+        if self.pong_due and now > self.pong_due:
+            self.session.cut()
+        elif now >= self.ping_due and not self.pong_due:
+            self.ping_due = now + self.limits.ping_seconds
+            self.pong_due = now + self.limits.pong_seconds
+            self.transport.write(_PING)
+
+    # ── Outlet ───────────────────────────────────────────────────────────────────────────────────
+
+    def write(self, data: bytes) -> None:
+        """Send whole frames."""
+        self.transport.write(data)
+
+    def end(self, code: int, reason: str) -> None:
+        """Close with a code; the closing handshake goes on by itself."""
+        self._ending = self.loop.create_task(self._end(code, reason))
+
+    async def _end(self, code: int, reason: str) -> None:
+        await self.close(WireCode(code) if code in iter(WireCode) else code, reason)
+
+    def abort(self) -> None:
+        """Cut at once. A reset, because a plain close would wait behind what the peer does not read."""
+        raw: Any = self.transport.get_extra_info("socket")
+        if raw is not None:
+            try:
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            except OSError:
+                pass
+        self.transport.abort()
+
+    def backlog(self) -> int:
+        """Bytes that wait."""
+        return self.transport.get_write_buffer_size()
+
+    def stop_reading(self) -> None:
+        """Read no more for now."""
+        self.transport.pause_reading()
+
+    def go_on_reading(self) -> None:
+        """Read on."""
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+
+
+class Wire:
+    """A connection as its session sees it: the library's own `close` keeps its meaning."""
+
+    __slots__ = ("abort", "backlog", "close", "go_on_reading", "stop_reading", "write")
+
+    def __init__(self, connection: Connection) -> None:
+        self.write = connection.transport.write
+        self.close = connection.end
+        self.abort = connection.abort
+        self.backlog = connection.transport.get_write_buffer_size
+        self.stop_reading = connection.stop_reading
+        self.go_on_reading = connection.go_on_reading

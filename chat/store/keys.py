@@ -1,0 +1,79 @@
+"""Names of everything that is kept. All of a room lies under its hash tag, so that one script may touch it.
+
+| key | kind | holds |
+| --- | --- | --- |
+| `hearth:{ROOM}:room` | hash | projection of the room's state, and its epoch |
+| `hearth:{ROOM}:heads` | hash | last number of each log: `:room`, `:audit`, and one per person; `:chain`, `:low` |
+| `hearth:{ROOM}:log` | hash | seq to entry, as it stands now |
+| `hearth:{ROOM}:pins` | hash | pinned seq to time it ends, 0 for none |
+| `hearth:{ROOM}:hands` | list | users whose hands are up, in order |
+| `hearth:{ROOM}:person:USER` | hash | role, mute, removal, ban, rates, agreement |
+| `hearth:{ROOM}:private:USER` | hash | useq to entry of the person's private log |
+| `hearth:{ROOM}:reacted:SEQ` | set | who set which reaction |
+| `hearth:{ROOM}:receipt:USER:KEY` | hash | first answer to a key, its flag, the decision since; expires |
+| `hearth:{ROOM}:flag:ID` | hash | a flag, and the text that waits with it |
+| `hearth:{ROOM}:queue` | sorted set | open flags by severity, then by when they are due |
+| `hearth:{ROOM}:flags:USER` | sorted set | all flags about a person, by when they were opened |
+| `hearth:{ROOM}:flagged` | hash | seq to its flag |
+| `hearth:{ROOM}:audit` | hash | number to audit entry, each with the digest of the one before |
+| `hearth:{ROOM}:here` | hash | user to who they are and on which nodes |
+| `hearth:{ROOM}:leases` | hash | node to when its word about who is here ends |
+| `hearth:{store}:identity` | hash | schema, key fingerprint, epoch, run id |
+| `hearth:{store}:rooms` | hash | room to its title, in the order made |
+| `hearth:{people}:user:USER` | hash | name, country, language, grants, ban |
+| `hearth:{people}:names` | hash | folded name to user |
+| `hearth:{people}:staff` | set | users with a grant from the command line |
+| `hearth:{people}:banned` | set | users that are banned |
+| `hearth:{people}:invite:DIGEST` | hash | what an invite opens, how often, until when |
+| `hearth:{people}:invites` | set | digests of all invites |
+| `hearth:{people}:sessions:USER` | hash | node to its number of connections of a person |
+| `hearth:{people}:nodes` | hash | node to when its lease ends |
+
+Channels: `hearth:{ROOM}:all`, `:staff` (facilitators and above), `:mods` (moderators and above), `:u:USER`,
+`hearth:{people}:changes`, and `hearth:canary:NODE`.
+"""
+
+from __future__ import annotations
+
+import re
+
+IDENTITY = "hearth:{store}:identity"
+ROOMS = "hearth:{store}:rooms"
+NAMES = "hearth:{people}:names"
+STAFF = "hearth:{people}:staff"
+BANNED = "hearth:{people}:banned"
+INVITES = "hearth:{people}:invites"
+NODES = "hearth:{people}:nodes"
+CHANGES = "hearth:{people}:changes"
+
+_ROOM_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
+
+
+def is_room_id(room: str) -> bool:
+    """Whether `room` can be a room's name: lower-case letters, digits, dot, dash and underscore."""
+    return _ROOM_ID.match(room) is not None
+
+
+def in_room(room: str, name: str) -> str:
+    """A key or channel of a room."""
+    return f"hearth:{{{room}}}:{name}"
+
+
+def user_key(user: str) -> str:
+    """What is known of a person in all rooms."""
+    return f"hearth:{{people}}:user:{user}"
+
+
+def invite_key(digest: str) -> str:
+    """An invite, by the digest of its code."""
+    return f"hearth:{{people}}:invite:{digest}"
+
+
+def sessions_key(user: str) -> str:
+    """How many connections a person has on each node."""
+    return f"hearth:{{people}}:sessions:{user}"
+
+
+def canary(node: str) -> str:
+    """The channel on which a node listens for itself."""
+    return f"hearth:canary:{node}"

@@ -1,0 +1,220 @@
+"""One pipelined connection to the store, for what is hot: running scripts and hearing channels.
+
+redis-py takes ten times as long to read a published message and waits for each answer before the next call; here the
+calls of one loop turn leave in one write and are answered in their order. It makes no retry: whoever calls knows
+whether the same call is safe to send again. All else goes through redis-py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import hiredis
+import structlog
+from redis.asyncio.connection import parse_url
+
+from chat.node.ports import Unavailable
+from chat.store.address import ANSWER_WITHIN, CONNECT_WITHIN
+
+log = structlog.get_logger(__name__)
+
+BACKOFF = 0.05
+BACKOFF_LIMIT = 1.0
+
+Word = bytes | str | int | float | memoryview
+Push = Callable[[list[Any]], None]
+
+
+class Link(asyncio.Protocol):
+    """A connection that is kept up: it connects again by itself, and calls `on_up` each time that it has.
+
+    `on_push` gets what the store sends unasked (RESP3): published messages and confirmations of subscriptions.
+    A call that gets no answer within five seconds takes the connection down: what was under way is then unknown.
+    """
+
+    def __init__(self, url: str, name: str, *, on_push: Push | None = None) -> None:
+        self._url = url
+        self._name = name
+        self._on_push = on_push
+        self.on_up: Callable[[], None] | None = None
+        self._reader = hiredis.Reader()
+        self._transport: asyncio.Transport | None = None
+        self._lost = asyncio.Event()
+        self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._unsent: list[bytes] = []
+        self._keeper: asyncio.Task[None] | None = None
+        self._watch: asyncio.TimerHandle | None = None
+        self._oldest_at_last_look: asyncio.Future[Any] | None = None
+        self.is_up = False
+
+    async def open(self) -> None:
+        """Connect for the first time, and stay connected. Raises Unavailable where the store does not answer."""
+        try:
+            await self._connect()
+        except (OSError, TimeoutError, Unavailable) as error:
+            self._drop()
+            raise Unavailable from error
+        self._keeper = asyncio.create_task(self._keep_up())
+
+    async def close(self) -> None:
+        """Disconnect for good; what is under way is unknown."""
+        if self._keeper:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+        self._drop()
+
+    def call(self, *words: Word) -> asyncio.Future[Any]:
+        """Send a command; the future holds its answer, or hiredis' ReplyError, or Unavailable."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+        if self._transport is None or not (self.is_up or self._keeper is None):
+            answer.set_exception(Unavailable())
+            return answer
+        return self._send(answer, words)
+
+    def _send(self, answer: asyncio.Future[Any], words: tuple[Word, ...]) -> asyncio.Future[Any]:
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent.append(hiredis.pack_command(words))
+        self._waiting.append(answer)
+        return answer
+
+    def tell(self, *words: Word) -> None:
+        """Send a command whose answer comes as a push (subscribe, unsubscribe), or nothing where the link is down."""
+        if self._transport is None or not self.is_up:
+            return
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent.append(hiredis.pack_command(words))
+
+    def _flush(self) -> None:
+        data = b"".join(self._unsent)
+        self._unsent.clear()
+        if self._transport is not None and data:
+            self._transport.write(data)
+
+    # ── asyncio.Protocol ─────────────────────────────────────────────────────────────────────────
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the new connection."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._reader = hiredis.Reader()
+        self._lost.clear()
+
+    def data_received(self, data: bytes) -> None:
+        """Hand each answer to the oldest call, each push to `on_push`."""
+        reader, waiting = self._reader, self._waiting
+        reader.feed(data)
+        while (reply := reader.gets()) is not False:
+            if isinstance(reply, hiredis.PushNotification):
+                if self._on_push is not None:
+                    self._on_push(reply)
+                continue
+            if not waiting:
+                log.warning("store.unasked")
+                self._drop()
+                return
+            future = waiting.popleft()
+            if not future.done():
+                if isinstance(reply, hiredis.HiredisError):
+                    future.set_exception(reply)
+                else:
+                    future.set_result(reply)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """What was under way is unknown now."""
+        self._transport = None
+        self.is_up = False
+        self._unsent.clear()
+        waiting, self._waiting = self._waiting, deque()
+        for future in waiting:
+            if not future.done():
+                future.set_exception(Unavailable())
+        self._lost.set()
+
+    # ── keeping up ───────────────────────────────────────────────────────────────────────────────
+
+    async def _connect(self) -> None:
+        options: dict[str, Any] = dict(parse_url(self._url))
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(CONNECT_WITHIN):
+            if "path" in options:
+                await loop.create_unix_connection(lambda: self, options["path"])
+            else:
+                context = _tls(options) if self._url.startswith("rediss:") else None
+                await loop.create_connection(
+                    lambda: self, options.get("host", "localhost"), options.get("port", 6379), ssl=context
+                )
+            hello: list[Word] = ["HELLO", 3]
+            if options.get("password"):
+                hello += ["AUTH", options.get("username") or "default", options["password"]]
+            calls = [self._send(loop.create_future(), (*hello, "SETNAME", self._name))]
+            if options.get("db"):
+                calls.append(self._send(loop.create_future(), ("SELECT", options["db"])))
+            try:
+                await asyncio.gather(*calls)
+            except hiredis.HiredisError as error:
+                raise Unavailable from error
+        self.is_up = True
+        self._oldest_at_last_look = None
+        if self._watch is None:
+            self._look()
+        if self.on_up:
+            self.on_up()
+
+    async def _keep_up(self) -> None:
+        """Connect again after each loss, with growing waits."""
+        while True:
+            await self._lost.wait()
+            log.warning("store.lost", link=self._name)
+            wait = BACKOFF
+            while not self.is_up:
+                try:
+                    await self._connect()
+                except (OSError, TimeoutError, Unavailable):
+                    self._drop()
+                    await asyncio.sleep(wait)
+                    wait = min(wait * 2, BACKOFF_LIMIT)
+            log.info("store.back", link=self._name)
+
+    def _look(self) -> None:
+        """Take the connection down where the oldest call has waited for a whole period."""
+        oldest = self._waiting[0] if self._waiting else None
+        if oldest is not None and oldest is self._oldest_at_last_look:
+            log.warning("store.silent", link=self._name)
+            self._drop()
+            oldest = None
+        self._oldest_at_last_look = oldest
+        self._watch = asyncio.get_running_loop().call_later(ANSWER_WITHIN / 2, self._look)
+
+    def drop(self) -> None:
+        """Cut the connection, which then comes up anew."""
+        self._drop()
+
+    def _drop(self) -> None:
+        if self._watch and (self._keeper is None or self._keeper.done()):
+            self._watch.cancel()
+            self._watch = None
+        if self._transport is not None:
+            self._transport.abort()
+            self.connection_lost(None)
+
+
+def _tls(options: dict[str, Any]) -> ssl.SSLContext:
+    """The TLS settings that the store's address asks for."""
+    context = ssl.create_default_context(cafile=options.get("ssl_ca_certs"))
+    if options.get("ssl_check_hostname") in (False, "false", "False", "0"):
+        context.check_hostname = False
+    if options.get("ssl_cert_reqs") in ("none", "None", None) and "ssl_cert_reqs" in options:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if options.get("ssl_certfile"):
+        context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
+    return context

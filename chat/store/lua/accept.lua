@@ -1,0 +1,170 @@
+-- accept: one judged text of a person, to wherever its verdict sends it.
+--
+-- args   op       post | edit | whisper | help
+--        room, user, role, issued (of the token, ms), name
+--        key      idempotency key, or nothing;  receipt: seconds that its answer is kept
+--        verdict  deliver | held | blocked;  waits: held only because the room holds posts
+--        body     the event to deliver, without number and time;  target: seq (edit) or user (whisper)
+--        answer   the `posted` or `ok` to give, without seq and flag
+--        flag     the flag to raise, without rev and times, or nothing;  due: seconds until somebody should be there
+--        crisis   whether the text carries a crisis signal
+--        support, held   private events for the author, or nothing
+--        refuse   a code that the node found already: nothing is delivered, a crisis is flagged all the same
+--        replaces key of an own held message that this one takes the place of;  reply_to: seq
+--        burst, interval (ms between posts, 0: no limit)
+-- reply  msgpack: {answer, decision} | {code, wait, flag, support} | {stale = 'held' | 'deliver'}
+--
+-- One script, because these must not come apart: the receipt and the append; the check of rights and the append (a
+-- mute that lands first wins, on every node); the text that is held and the flag that shows it; a refusal and the
+-- flag of the person refused.
+
+local me = person(arg.user)
+local rank = rank_of(me, arg.role, arg.issued)
+local room = hash('room')
+local receipt = arg.key and hash(receipt_key(arg.user, arg.key)) or {}
+if receipt.answer then
+  return cmsgpack.pack({answer = receipt.answer, decision = receipt.decision})
+end
+
+local function is_mine(entry)
+  return entry and entry.type == 'message' and not entry.retracted and entry.from.id == arg.user
+end
+
+-- When the next post may come, by a virtual schedule (GCRA) kept under `field`; nothing where it may come now.
+local function too_soon(field, burst, interval)
+  if interval == 0 then return nil end
+  local at = math.max(now, tonumber(me[field] or 0))
+  local wait = at - (burst - 1) * interval - now
+  return wait > 0 and wait or nil
+end
+
+local function spend(field, interval)
+  if interval == 0 then return end
+  redis.call('HSET', P .. 'person:' .. arg.user, field, math.max(now, tonumber(me[field] or 0)) + interval)
+end
+
+local function left(till)
+  till = tonumber(till)
+  return till > 0 and till - now or nil
+end
+
+local function refusal()
+  if is_running(me.banned) then return 'banned', left(me.banned) end
+  if rank == 0 then return 'not_found' end
+  if arg.op == 'help' then
+    local wait = too_soon('help_tat', arg.burst, arg.interval)
+    if wait then return 'rate_limited', wait end
+    return nil
+  end
+  if is_running(me.removed) then return 'removed', left(me.removed) end
+  if is_running(me.muted) then return 'muted', left(me.muted) end
+  if arg.refuse then return arg.refuse end
+  if arg.op ~= 'whisper' then
+    if room.closed == '1' then return 'room_closed' end
+    if rank == 1 then
+      if room.locked == '1' then return 'room_locked' end
+      if room.turns == '1' and redis.call('LINDEX', P .. 'hands', 0) ~= arg.user then return 'not_your_turn' end
+      local gap = tonumber(me.last or 0) + tonumber(room.slow_mode or 0) * 1000 - now
+      if arg.op == 'post' and gap > 0 and room.slow_mode ~= '0' then return 'slow_mode', gap end
+    end
+  end
+  if arg.op == 'edit' and not is_mine(entry_of(arg.target)) then return 'not_found' end
+  if arg.op == 'whisper' then
+    local them = person(arg.target)
+    if not them.seen then return 'not_found' end
+    if rank == 1 and known_rank(them) == 1 then return 'forbidden' end
+  end
+  if arg.reply_to and redis.call('HEXISTS', P .. 'log', arg.reply_to) == 0 then return 'not_found' end
+  local wait = too_soon('tat', arg.burst, arg.interval)
+  if wait then return 'rate_limited', wait end
+end
+
+local function raise(verdict, seq)
+  local flag = arg.flag
+  if receipt.flag then  -- the same text was refused before: its one flag goes on
+    local earlier = flag_of(receipt.flag)
+    if earlier.verdict == verdict then return earlier.flag end
+    earlier.verdict, earlier.seq = verdict, seq
+    if verdict == 'held' or verdict == 'blocked' then earlier.state = 'open' end
+    flag = earlier
+  else
+    flag.state, flag.opened_at = 'open', now
+    flag.due_at = now + arg.due * 1000
+    flag.verdict, flag.seq = verdict, seq
+  end
+  local id = P .. 'flag:' .. flag.flag
+  redis.call('HSET', id, 'op', arg.op, 'user', arg.user, 'key', arg.key or '', 'target', arg.target or '')
+  if verdict == 'held' or verdict == 'blocked' then redis.call('HSET', id, 'body', arg.body) end
+  if seq then redis.call('HSET', P .. 'flagged', seq, flag.flag) end
+  keep_flag(flag)
+  return flag.flag
+end
+
+local function remember(fields)
+  if not arg.key then return end
+  local key = P .. receipt_key(arg.user, arg.key)
+  for name, value in pairs(fields) do redis.call('HSET', key, name, value) end
+  redis.call('EXPIRE', key, arg.receipt)
+end
+
+local code, wait = refusal()
+if code then
+  if not arg.crisis or code == 'not_found' and rank == 0 then return refused(code, wait) end
+  local flag = raise('refused')
+  if not receipt.flag and arg.support then tell(arg.user, arg.support) end
+  remember({flag = flag})
+  return cmsgpack.pack({code = code, wait = wait, flag = flag, support = true})
+end
+
+-- The room may hold posts for staff: the node then has to come with a flag and the words for the author.
+local waits = (arg.op == 'post' or arg.op == 'edit') and rank == 1
+  and (room.hold == 'all' or (room.hold == 'new' and not me.posts))
+if arg.verdict == 'deliver' and waits then return cmsgpack.pack({stale = 'held'}) end
+if arg.waits and not waits then return cmsgpack.pack({stale = 'deliver'}) end
+
+-- A message that takes the place of a held one: the held one can be released no more.
+if arg.replaces then
+  local old = redis.call('HGET', P .. receipt_key(arg.user, arg.replaces), 'flag')
+  local flag = old and flag_of(old)
+  if not flag or (flag.verdict ~= 'held' and flag.verdict ~= 'blocked') then return refused('not_found') end
+  if flag.state == 'decided' and flag.seq then return refused('conflict') end
+  redis.call('HDEL', P .. 'flag:' .. old, 'body')
+  forget_held(arg.user, arg.replaces)
+  flag.verdict = 'replaced'
+  if SEVERITY[flag.severity] < 2 and flag.state ~= 'decided' then
+    flag.state, flag.decision = 'decided', {action = 'replaced', at = now}
+  end
+  keep_flag(flag)
+  tell(arg.user, cmsgpack.pack({type = 'held_decided', room = arg.room, key = arg.replaces, flag = old,
+    action = 'replaced', text = arg.replaced_text}))
+end
+
+local seq, useq, flag
+if arg.op == 'help' then
+  flag = raise('none')
+  spend('help_tat', arg.interval)
+else
+  if arg.verdict == 'deliver' then
+    if arg.op == 'whisper' then
+      tell(arg.target, arg.body)
+      useq = tell(arg.user, arg.body)
+    else
+      seq = deliver(arg.op, arg.body, arg.target)
+    end
+    redis.call('HINCRBY', P .. 'person:' .. arg.user, 'posts', 1)
+    if arg.flag or receipt.flag then flag = raise('delivered', arg.op == 'edit' and arg.target or seq) end
+  else
+    flag = raise(arg.verdict)
+  end
+  spend('tat', arg.interval)
+  redis.call('HSET', P .. 'person:' .. arg.user, 'last', now)
+end
+if arg.support and not receipt.flag then tell(arg.user, arg.support) end
+if arg.held then tell(arg.user, arg.held) end
+
+local answer = arg.answer
+if seq then answer = with_fields(answer, 1, '\163seq' .. cmsgpack.pack(seq)) end
+if useq then answer = with_fields(answer, 1, '\164useq' .. cmsgpack.pack(useq)) end
+if flag and arg.verdict ~= 'deliver' then answer = with_fields(answer, 1, '\164flag' .. cmsgpack.pack(flag)) end
+remember({answer = answer, flag = flag})
+return cmsgpack.pack({answer = answer})

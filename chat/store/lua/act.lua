@@ -1,0 +1,207 @@
+-- act: an authorised change of a room or of a person's standing in it, with its event and its audit entry.
+--
+-- args   op, room, by ({id, name, role}), role, issued (of the caller's token, ms), least (rank that the op asks)
+--        key and receipt (seconds), or nothing; what else an op reads stands at its head
+-- reply  msgpack: {seq} | {code, wait, by}
+--
+-- One script, because a change, its event and its audit entry must not come apart, and because the caller's right is
+-- settled at the moment of the change: a revocation or a mute that landed first wins.
+
+local me = person(arg.by.id)
+local rank = rank_of(me, arg.role, arg.issued)
+
+local function standing(user) return P .. 'person:' .. user end
+
+-- Whether the caller stands above `user`; a refusal where not.
+local function above(user)
+  if user == arg.by.id then return 'forbidden' end
+  local them = person(user)
+  if arg.known and not next(them) then return 'not_found' end
+  if rank <= known_rank(them) then return 'forbidden' end
+end
+
+local function sanction(field, event)  -- user, seconds, reason
+  local code = above(arg.user)
+  if code then return code end
+  local till = ends(arg.seconds)
+  redis.call('HSET', standing(arg.user), field, till)
+  if event then tell(arg.user, with_fields(event, 1, '\165until' .. cmsgpack.pack(till))) end
+  audit(arg.op, {user = arg.user, reason = arg.reason, till = till})
+end
+
+local function lift(field, event)
+  local code = above(arg.user)
+  if code then return code end
+  if redis.call('HDEL', standing(arg.user), field) == 1 and event then tell(arg.user, event) end
+  audit(arg.op, {user = arg.user, reason = arg.reason})
+end
+
+local function message_at(seq)
+  local entry = entry_of(seq)
+  if entry and entry.type == 'message' and not entry.retracted then return entry end
+end
+
+local function hands_now()
+  local queue = redis.call('LRANGE', P .. 'hands', 0, -1)
+  local turns = redis.call('HGET', P .. 'room', 'turns') == '1'
+  publish('all', 0, cmsgpack.pack({type = 'hands', room = arg.room, queue = queue, speaker = turns and queue[1] or nil}))
+end
+
+local ops = {}
+
+-- user, seconds, reason, event: the private event without its `until`
+function ops.mute() return sanction('muted', arg.event) end
+function ops.unmute() return lift('muted', arg.event) end
+function ops.remove()
+  local code = sanction('removed', arg.event)
+  if not code and redis.call('LREM', P .. 'hands', 0, arg.user) > 0 then hands_now() end
+  return code
+end
+function ops.readmit() return lift('removed', nil) end
+function ops.ban() return sanction('banned', nil) end
+function ops.unban() return lift('banned', nil) end
+
+-- user, grant (a role, or nothing to take every right): the newest word on what somebody may do here
+function ops.grant()
+  redis.call('HSET', standing(arg.user), 'role', arg.grant or '', 'role_at', now)
+  audit('grant', {user = arg.user, role = arg.grant})
+end
+
+-- seq: a message; staff's own, or that of anyone below
+function ops.retract()
+  local entry = message_at(arg.seq)
+  if not entry then return 'not_found' end
+  if entry.from.id == arg.by.id then return nil, retract(entry, 'author') end
+  if rank < 2 or rank <= RANK[entry.from.role] then return 'forbidden' end
+  audit('retract', {user = entry.from.id, seq = arg.seq, reason = arg.reason})
+  local flag = redis.call('HGET', P .. 'flagged', arg.seq)
+  tell(entry.from.id, cmsgpack.pack({type = 'held_decided', room = arg.room, key = '', flag = flag or '',
+    action = 'retract', seq = arg.seq, text = arg.text}))
+  return nil, retract(entry, 'staff')
+end
+
+-- held: key of an own held message, which then can no longer be released
+function ops.withdraw()
+  local id = redis.call('HGET', P .. receipt_key(arg.by.id, arg.held), 'flag')
+  local flag = id and flag_of(id)
+  if not flag or (flag.verdict ~= 'held' and flag.verdict ~= 'blocked') then return 'not_found' end
+  if flag.state == 'decided' then return 'conflict' end
+  redis.call('HDEL', P .. 'flag:' .. id, 'body')
+  forget_held(arg.by.id, arg.held)
+  flag.verdict = 'withdrawn'
+  if SEVERITY[flag.severity] < 2 then
+    flag.state, flag.decision, flag.text = 'decided', {action = 'withdrawn', at = now}, nil
+  end
+  keep_flag(flag)
+  tell(arg.by.id, cmsgpack.pack({type = 'held_decided', room = arg.room, key = arg.held, flag = id,
+    action = 'withdrawn', text = arg.text}))
+end
+
+-- seq, warning
+function ops.warn()
+  local entry = message_at(arg.seq)
+  if not entry then return 'not_found' end
+  if entry.from.id ~= arg.by.id and rank <= RANK[entry.from.role] then return 'forbidden' end
+  audit('warn', {user = entry.from.id, seq = arg.seq})
+  return nil, put_warning(entry, arg.warning)
+end
+
+-- seq, seconds, most: how many pins a room has at the most
+function ops.pin()
+  local entry = message_at(arg.seq)
+  if not entry then return 'not_found' end
+  for seq, till in pairs(hash('pins')) do
+    if not is_running(till) then redis.call('HDEL', P .. 'pins', seq) end
+  end
+  if redis.call('HEXISTS', P .. 'pins', arg.seq) == 0 and redis.call('HLEN', P .. 'pins') >= arg.most then
+    return 'conflict'
+  end
+  local till = ends(arg.seconds)
+  redis.call('HSET', P .. 'pins', arg.seq, till)
+  audit('pin', {seq = arg.seq})
+  return nil, say(cmsgpack.pack({type = 'pinned', room = arg.room, target = arg.seq, ['until'] = till > 0 and till or nil}))
+end
+
+function ops.unpin()
+  if redis.call('HDEL', P .. 'pins', arg.seq) == 0 then return 'not_found' end
+  audit('unpin', {seq = arg.seq})
+  return nil, say(cmsgpack.pack({type = 'unpinned', room = arg.room, target = arg.seq}))
+end
+
+-- seq, reaction, on, burst, interval
+function ops.react()
+  if is_running(me.muted) then return 'muted' end
+  if is_running(me.removed) then return 'removed' end
+  local room = hash('room')
+  if rank == 1 and room.locked == '1' then return 'room_locked' end
+  if room.closed == '1' then return 'room_closed' end
+  local entry = message_at(arg.seq)
+  if not entry then return 'not_found' end
+  local at = math.max(now, tonumber(me.reacted_tat or 0))
+  if at - (arg.burst - 1) * arg.interval > now then return 'rate_limited', nil, at - (arg.burst - 1) * arg.interval - now end
+  local member = arg.by.id .. '\0' .. arg.reaction
+  local key = P .. 'reacted:' .. arg.seq
+  local changed = redis.call(arg.on and 'SADD' or 'SREM', key, member)
+  if changed == 0 then return nil end
+  if arg.interval > 0 then redis.call('HSET', standing(arg.by.id), 'reacted_tat', at + arg.interval) end
+  entry.reactions = entry.reactions or {}
+  local count = (entry.reactions[arg.reaction] or 0) + (arg.on and 1 or -1)
+  entry.reactions[arg.reaction] = count > 0 and count or nil
+  if not next(entry.reactions) then entry.reactions = nil end
+  keep(entry)
+  return nil, say(cmsgpack.pack({type = 'reacted', room = arg.room, target = arg.seq, reaction = arg.reaction, count = count}))
+end
+
+-- changes: field to value; text: the same as the store keeps it
+function ops.set_room()
+  for name, value in pairs(arg.stored) do redis.call('HSET', P .. 'room', name, value) end
+  local event = {type = 'room_changed', room = arg.room}
+  for name, value in pairs(arg.changes) do event[name] = value end
+  audit('set_room', {changes = arg.changes})
+  local seq = say(cmsgpack.pack(event))
+  if arg.changes.turns ~= nil then hands_now() end
+  return nil, seq
+end
+
+-- up
+function ops.hand()
+  if is_running(me.muted) then return 'muted' end
+  if is_running(me.removed) then return 'removed' end
+  local removed = redis.call('LREM', P .. 'hands', 0, arg.by.id)
+  if arg.up then
+    if removed > 0 then  -- already up: the place in the queue stays
+      redis.call('LPUSH', P .. 'hands', arg.by.id)
+      return nil
+    end
+    redis.call('RPUSH', P .. 'hands', arg.by.id)
+  end
+  hands_now()
+end
+
+-- event, user or nothing
+function ops.card()
+  audit('card', {user = arg.user, card = arg.card})
+  if not arg.user then return nil, say(arg.event) end
+  if not next(person(arg.user)) then return 'not_found' end
+  tell(arg.user, arg.event)
+end
+
+-- user, support: the author is told that staff retracted, or anything else in their private log
+function ops.tell() tell(arg.user, arg.event) end
+
+local receipt = arg.key and P .. receipt_key(arg.by.id, arg.key)
+if receipt then
+  local answer = redis.call('HGET', receipt, 'answer')
+  if answer then return answer end
+end
+if is_running(me.banned) then return refused('banned') end
+if rank == 0 then return refused('not_found') end
+if rank < arg.least then return refused('forbidden') end
+local code, seq, wait = ops[arg.op]()
+if code then return refused(code, wait) end
+local answer = cmsgpack.pack({seq = seq or -1})
+if receipt then
+  redis.call('HSET', receipt, 'answer', answer)
+  redis.call('EXPIRE', receipt, arg.receipt)
+end
+return answer

@@ -1,0 +1,176 @@
+-- What all scripts share. It goes before each of them.
+--
+-- KEYS[1]  hearth:{ROOM}:room; every other key of the room is made from it, in the same slot
+-- ARGV[1]  one msgpack map of arguments
+--
+-- Time is the store's, in milliseconds. An event comes as a msgpack map of at most 13 fields without number and
+-- time; both are appended to its bytes, so that what is kept, what is published and what clients read are the same.
+
+local P = string.sub(KEYS[1], 1, -5)
+local arg = cmsgpack.unpack(ARGV[1])
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local RANK = {participant = 1, facilitator = 2, moderator = 3, admin = 4}
+local SEVERITY = {none = 0, low = 1, moderate = 2, high = 3, imminent = 4}
+
+local function publish(channel, number, bytes)
+  redis.call(arg.sharded and 'SPUBLISH' or 'PUBLISH', P .. channel, struct.pack('>I8', number) .. bytes)
+end
+
+local function with_fields(body, count, bytes)
+  return string.char(string.byte(body, 1) + count) .. string.sub(body, 2) .. bytes
+end
+
+local function stamped(body, name, number)
+  return with_fields(body, 2, name .. cmsgpack.pack(number) .. '\162at' .. cmsgpack.pack(now))
+end
+
+-- Append to the room's log and publish. Returns the seq.
+local function say(body)
+  local seq = redis.call('HINCRBY', P .. 'heads', ':room', 1)
+  local entry = stamped(body, '\163seq', seq)
+  redis.call('HSET', P .. 'log', seq, entry)
+  publish('all', seq, entry)
+  return seq
+end
+
+-- Append to a person's private log and publish to them alone. Returns the useq.
+local function tell(user, body)
+  local useq = redis.call('HINCRBY', P .. 'heads', user, 1)
+  local entry = stamped(body, '\164useq', useq)
+  redis.call('HSET', P .. 'private:' .. user, useq, entry)
+  publish('u:' .. user, useq, entry)
+  return useq
+end
+
+local function entry_of(seq)
+  local bytes = redis.call('HGET', P .. 'log', seq)
+  return bytes and cmsgpack.unpack(bytes) or nil
+end
+
+local function keep(entry)
+  redis.call('HSET', P .. 'log', entry.seq, cmsgpack.pack(entry))
+end
+
+local function hash(key)
+  local flat, map = redis.call('HGETALL', P .. key), {}
+  for i = 1, #flat, 2 do map[flat[i]] = flat[i + 1] end
+  return map
+end
+
+local function person(user) return hash('person:' .. user) end
+
+-- A sanction's end in milliseconds: 0 is "until lifted", nothing is "there is none".
+local function is_running(till)
+  till = tonumber(till)
+  return till ~= nil and (till == 0 or till > now)
+end
+
+local function ends(seconds)
+  return seconds == 0 and 0 or now + seconds * 1000
+end
+
+-- The newest grant wins: what the store was told after the caller's token was issued, else what the token says.
+local function rank_of(who, claimed, issued)
+  if who.role and tonumber(who.role_at) > issued then return RANK[who.role] or 0 end
+  return RANK[claimed] or 0
+end
+
+-- The rank of somebody who did not call: as granted, else as last seen.
+local function known_rank(who)
+  return RANK[who.role or who.seen or 'participant'] or 1
+end
+
+-- Append to the room's audit trail: each entry carries the digest of the one before.
+local function audit(action, fields)
+  local number = redis.call('HINCRBY', P .. 'heads', ':audit', 1)
+  fields.n, fields.at, fields.action, fields.room = number, now, action, arg.room
+  fields.by = fields.by or arg.by
+  fields.prev = redis.call('HGET', P .. 'heads', ':chain') or ''
+  local entry = cmsgpack.pack(fields)
+  redis.call('HSET', P .. 'audit', number, entry)
+  redis.call('HSET', P .. 'heads', ':chain', redis.sha1hex(entry))
+end
+
+local function flag_of(id)
+  local bytes = redis.call('HGET', P .. 'flag:' .. id, 'wire')
+  return bytes and cmsgpack.unpack(bytes) or nil
+end
+
+-- Keep a flag as it stands now, in the queue while it is open, and show it to staff. About staff: to moderators only.
+local function keep_flag(flag)
+  flag.rev = (flag.rev or 0) + 1
+  local bytes = cmsgpack.pack(flag)
+  redis.call('HSET', P .. 'flag:' .. flag.flag, 'wire', bytes)
+  redis.call('ZADD', P .. 'flags:' .. flag.author.id, flag.opened_at, flag.flag)
+  if flag.state == 'decided' then
+    redis.call('ZREM', P .. 'queue', flag.flag)
+  else
+    redis.call('ZADD', P .. 'queue', flag.due_at - SEVERITY[flag.severity] * 1e13, flag.flag)
+  end
+  publish(flag.author.role == 'participant' and 'staff' or 'mods', 0, bytes)
+end
+
+-- Put a message's new text in its place, in its entry and in the entries of earlier edits.
+local function rewrite(entry, text, masked, edit_seq)
+  entry.text, entry.masked = text, masked
+  for _, seq in ipairs(entry.edits or {}) do
+    local edit = entry_of(seq)
+    if edit then
+      edit.text, edit.masked = text, masked
+      keep(edit)
+    end
+  end
+  if edit_seq then
+    entry.edits = entry.edits or {}
+    table.insert(entry.edits, edit_seq)
+  end
+  keep(entry)
+end
+
+-- Take a message's text out of the log for good, and say so.
+local function retract(entry, by)
+  entry.retracted, entry.warning, entry.reactions = true, nil, nil
+  rewrite(entry, nil, nil)
+  redis.call('DEL', P .. 'reacted:' .. entry.seq)
+  if redis.call('HDEL', P .. 'pins', entry.seq) == 1 then
+    say(cmsgpack.pack({type = 'unpinned', room = arg.room, target = entry.seq}))
+  end
+  return say(cmsgpack.pack({type = 'retracted', room = arg.room, target = entry.seq, by = by}))
+end
+
+local function put_warning(entry, warning)
+  entry.warning = warning
+  keep(entry)
+  return say(cmsgpack.pack({type = 'warned', room = arg.room, target = entry.seq, warning = warning}))
+end
+
+local function receipt_key(user, key) return 'receipt:' .. user .. ':' .. key end
+
+-- Take the text out of a person's own `held` entries of one key.
+local function forget_held(user, key)
+  local flat = redis.call('HGETALL', P .. 'private:' .. user)
+  for i = 1, #flat, 2 do
+    local entry = cmsgpack.unpack(flat[i + 1])
+    if entry.type == 'held' and entry.key == key and entry.text then
+      entry.text = nil
+      redis.call('HSET', P .. 'private:' .. user, flat[i], cmsgpack.pack(entry))
+    end
+  end
+end
+
+-- Deliver what a flag or a post carries. Returns the seq, or nothing where its target is gone.
+local function deliver(op, body, target)
+  if op == 'post' then return say(body) end
+  local entry = entry_of(target)
+  if not entry or entry.retracted then return nil end
+  local event = cmsgpack.unpack(body)
+  local seq = say(body)
+  rewrite(entry, event.text, event.masked, seq)
+  return seq
+end
+
+local function refused(code, wait, by)
+  return cmsgpack.pack({code = code, wait = wait, by = by})
+end

@@ -1,0 +1,213 @@
+-- decide: one step of a flag's review, with its effect on the room and on the author, and its audit entry.
+--
+-- args   op       attend | claim | unclaim | decide | report
+--        room, flag (id), by ({id, name, role}), role, issued, least
+--        lease    ms; rev: the caller's view of the flag, or nothing
+--        action, note, text (to the author), warning, seconds; told: words for the author, by what becomes of it
+--        support  (attend) the author's support, now seen;  seq, report, new (report) what is reported, and the flag
+--                 to open where the message has none
+-- reply  msgpack: {flag, seq, user, changed} | {code, by}
+--
+-- One script, because of two moderators one must win and the other be told who; and because a decision, the release
+-- of the text, the author's notice and the audit entry are one act.
+
+local me = person(arg.by.id)
+local rank = rank_of(me, arg.role, arg.issued)
+local id = arg.flag
+local ops = {}
+local flag
+
+local function holder(flag)
+  if flag.claimed_by and (flag.lease_until or 0) > now then return flag.claimed_by end
+end
+
+local function release_claim(flag)
+  flag.claimed_by, flag.lease_until = nil, nil
+  if flag.state == 'claimed' then flag.state = 'open' end
+end
+
+-- Whether every reason is the author's own risk: then nobody is sanctioned for it.
+local function is_only_risk(flag)
+  for _, reason in ipairs(flag.reasons) do
+    if not reason.risk then return false end
+  end
+  return #flag.reports == 0
+end
+
+function ops.attend()
+  for _, who in ipairs(flag.attended_by) do
+    if who.id == arg.by.id then return nil end
+  end
+  table.insert(flag.attended_by, {id = arg.by.id, name = arg.by.name, role = arg.by.role, at = now})
+  keep_flag(flag)
+  if arg.support then
+    local event = cmsgpack.unpack(arg.support)
+    event.key = redis.call('HGET', P .. 'flag:' .. id, 'key') or ''
+    tell(flag.author.id, cmsgpack.pack(event))
+  end
+  audit('attend', {flag = id, user = flag.author.id})
+end
+
+function ops.claim()
+  if flag.state == 'decided' then return 'conflict', flag.decision and flag.decision.by end
+  local by = holder(flag)
+  if by and by.id ~= arg.by.id then return 'conflict', by end
+  flag.state, flag.claimed_by, flag.lease_until = 'claimed', arg.by, now + arg.lease
+  keep_flag(flag)
+  audit(by and 'renew' or 'claim', {flag = id, user = flag.author.id})
+end
+
+function ops.unclaim()
+  local by = holder(flag)
+  if not by or by.id ~= arg.by.id then return 'conflict', by end
+  release_claim(flag)
+  keep_flag(flag)
+  audit('unclaim', {flag = id, user = flag.author.id})
+end
+
+local function tell_author(action, seq)
+  local key = redis.call('HGET', P .. 'flag:' .. id, 'key') or ''
+  tell(flag.author.id, cmsgpack.pack({type = 'held_decided', room = arg.room, key = key, flag = id,
+    action = action, seq = seq, text = arg.text or arg.told[action]}))
+  if key ~= '' then
+    local receipt = P .. receipt_key(flag.author.id, key)
+    if redis.call('EXISTS', receipt) == 1 then
+      redis.call('HSET', receipt, 'decision', cmsgpack.pack({action = action, seq = seq}))
+    end
+  end
+end
+
+local SANCTION = {mute = 'muted', remove = 'removed', ban = 'banned'}
+
+local function sanction(action)
+  local them = person(flag.author.id)
+  if rank <= math.max(known_rank(them), RANK[flag.author.role] or 1) then return 'forbidden' end
+  local till = ends(arg.seconds)
+  redis.call('HSET', P .. 'person:' .. flag.author.id, SANCTION[action], till)
+  if action == 'mute' then
+    tell(flag.author.id, cmsgpack.pack({type = 'muted', room = arg.room, ['until'] = till, text = arg.told.muted}))
+  elseif action == 'remove' then
+    tell(flag.author.id, cmsgpack.pack({type = 'removed', room = arg.room, ['until'] = till, text = arg.told.removed}))
+  end
+end
+
+-- A held text, released at a new seq.
+local function release(warning)
+  local held = hash('flag:' .. id)
+  if flag.verdict == 'replaced' or flag.verdict == 'withdrawn' or not held.body then return 'conflict' end
+  local them = person(flag.author.id)
+  if is_running(them.muted) or is_running(them.removed) or is_running(them.banned) then return 'conflict' end
+  local body = held.body
+  if warning then
+    local event = cmsgpack.unpack(body)
+    event.warning = warning
+    body = cmsgpack.pack(event)
+  end
+  if held.op == 'whisper' then
+    tell(held.target, body)
+    tell(flag.author.id, body)
+    return nil
+  end
+  local seq = deliver(held.op, body, tonumber(held.target))
+  if not seq then return 'conflict' end
+  redis.call('HINCRBY', P .. 'person:' .. flag.author.id, 'posts', 1)
+  return nil, held.op == 'edit' and tonumber(held.target) or seq, seq
+end
+
+local function decide_waiting(action)
+  local code, seq, released
+  if action == 'approve' or action == 'warn' then
+    code, seq, released = release(action == 'warn' and arg.warning or nil)
+    if code then return code end
+    if seq then redis.call('HSET', P .. 'flagged', seq, id) end
+    flag.seq = seq
+  elseif SANCTION[action] then
+    code = sanction(action)
+    if code then return code end
+  elseif action ~= 'retract' then
+    return 'bad_request'
+  end
+  redis.call('HDEL', P .. 'flag:' .. id, 'body')
+  forget_held(flag.author.id, redis.call('HGET', P .. 'flag:' .. id, 'key'))
+  tell_author(released and action or (SANCTION[action] and 'retract') or action, released)
+  return nil, released
+end
+
+local function decide_standing(action)
+  if SANCTION[action] then
+    local code = sanction(action)
+    if code then return code end
+  end
+  local entry = flag.seq and entry_of(flag.seq)
+  local stands = entry and entry.type == 'message' and not entry.retracted
+  if action == 'warn' then
+    if not stands then return 'conflict' end
+    return nil, put_warning(entry, arg.warning)
+  end
+  if stands and (action == 'retract' or SANCTION[action]) then
+    retract(entry, 'staff')
+    tell_author('retract', flag.seq)
+  end
+end
+
+function ops.decide()
+  if flag.state == 'decided' then return 'conflict', flag.decision and flag.decision.by end
+  local by = holder(flag)
+  if not by or by.id ~= arg.by.id then return 'conflict', by end
+  if arg.rev and arg.rev ~= flag.rev then return 'conflict', by end
+  if SANCTION[arg.action] and is_only_risk(flag) then return 'forbidden' end
+  local seq
+  if arg.action == 'escalate' then
+    release_claim(flag)
+    flag.escalated, flag.due_at = (flag.escalated or 0) + 1, now
+  else
+    local code
+    local waits = flag.verdict == 'held' or flag.verdict == 'blocked'
+    code, seq = (waits and decide_waiting or decide_standing)(arg.action)
+    if code then return code end
+    release_claim(flag)
+    flag.state = 'decided'
+    flag.decision = {action = arg.action, by = arg.by, at = now, note = arg.note}
+  end
+  keep_flag(flag)
+  audit('decide', {flag = id, user = flag.author.id, decision = arg.action, note = arg.note})
+  return nil, nil, seq
+end
+
+-- A report opens the message's flag or joins it; it raises no severity.
+function ops.report()
+  local entry = entry_of(arg.seq)
+  if not entry or entry.type ~= 'message' then return 'not_found' end
+  if entry.from.id == arg.by.id then return 'forbidden' end
+  if is_running(me.removed) then return 'removed' end
+  local known = redis.call('HGET', P .. 'flagged', arg.seq)
+  flag = known and flag_of(known)
+  if flag then
+    for _, report in ipairs(flag.reports) do
+      if report.by.id == arg.by.id then return nil end
+    end
+  else
+    if entry.retracted then return 'not_found' end
+    flag = arg.new
+    flag.author, flag.text, flag.seq = entry.from, entry.text, arg.seq
+    flag.state, flag.opened_at, flag.due_at = 'open', now, now + arg.due * 1000
+    redis.call('HSET', P .. 'flagged', arg.seq, flag.flag)
+    redis.call('HSET', P .. 'flag:' .. flag.flag, 'op', 'report', 'user', entry.from.id)
+  end
+  arg.report.at = now
+  table.insert(flag.reports, arg.report)
+  keep_flag(flag)
+end
+
+if is_running(me.banned) then return refused('banned') end
+if rank == 0 then return refused('not_found') end
+if rank < arg.least then return refused('forbidden') end
+if arg.op ~= 'report' then
+  flag = flag_of(id)
+  -- Nobody sees or decides a flag about themselves; one about staff is for moderators.
+  if not flag or flag.author.id == arg.by.id then return refused('not_found') end
+  if flag.author.role ~= 'participant' and rank < 3 then return refused('not_found') end
+end
+local code, by, seq = ops[arg.op]()
+if code then return refused(code, nil, by) end
+return cmsgpack.pack({flag = flag, seq = seq})

@@ -1,0 +1,111 @@
+-- presence: who is in a room, once per person over all their connections and nodes.
+--
+-- args   op  enter: user, who ({id, name, role}), role, issued, node, lease (ms), capacity, version and agree (of the
+--                   agreement, or nothing)
+--            leave: user, node, lost
+--            renew: node, lease
+-- reply  msgpack: enter {role, muted, count, head, uhead} | {code, wait, agreement}; else {count}
+--
+-- A script of its own, because the first arrival and the last leaving of a person can only be told where the
+-- connections on all nodes are counted, and because entering checks rights and capacity at that same moment.
+
+local here_key, lease_key = P .. 'here', P .. 'leases'
+
+local function announce(joined, left, lost)
+  publish('all', 0, cmsgpack.pack({type = 'presence', room = arg.room, joined = joined, left = left, lost = lost,
+    count = redis.call('HLEN', here_key)}))
+end
+
+local function here(user)
+  local bytes = redis.call('HGET', here_key, user)
+  return bytes and cmsgpack.unpack(bytes) or nil
+end
+
+-- Take a node away from where a person is. True when that was the last.
+local function gone(user, at, node)
+  for i = #at.nodes, 1, -1 do
+    if at.nodes[i] == node then table.remove(at.nodes, i) end
+  end
+  if #at.nodes > 0 then
+    redis.call('HSET', here_key, user, cmsgpack.pack(at))
+    return false
+  end
+  redis.call('HDEL', here_key, user)
+  if redis.call('LREM', P .. 'hands', 0, user) > 0 then
+    local queue = redis.call('LRANGE', P .. 'hands', 0, -1)
+    local turns = redis.call('HGET', P .. 'room', 'turns') == '1'
+    publish('all', 0, cmsgpack.pack({type = 'hands', room = arg.room, queue = queue, speaker = turns and queue[1] or nil}))
+  end
+  return true
+end
+
+-- Nodes that have not renewed their word: whoever was only there is lost.
+local function sweep()
+  local flat, lost = redis.call('HGETALL', lease_key), {}
+  for i = 1, #flat, 2 do
+    if tonumber(flat[i + 1]) < now then
+      redis.call('HDEL', lease_key, flat[i])
+      local people = redis.call('HGETALL', here_key)
+      for j = 1, #people, 2 do
+        if gone(people[j], cmsgpack.unpack(people[j + 1]), flat[i]) then table.insert(lost, people[j]) end
+      end
+    end
+  end
+  if #lost > 0 then announce({}, {}, lost) end
+end
+
+local ops = {}
+
+function ops.enter()
+  local me = person(arg.user)
+  local room = hash('room')
+  if not room.epoch then return {code = 'not_found'} end
+  local rank = rank_of(me, arg.role, arg.issued)
+  if rank == 0 then return {code = 'not_found'} end
+  if is_running(me.banned) then return {code = 'banned'} end
+  if is_running(me.removed) then
+    local till = tonumber(me.removed)
+    return {code = 'removed', wait = till > 0 and till - now or nil}
+  end
+  if room.closed == '1' and rank == 1 then return {code = 'room_closed'} end
+  if arg.version and tonumber(me.agreed or 0) < arg.version then
+    if arg.agree ~= arg.version then return {code = 'agreement_required'} end
+    redis.call('HSET', P .. 'person:' .. arg.user, 'agreed', arg.version)
+  end
+  redis.call('HSET', lease_key, arg.node, now + arg.lease)
+  local at = here(arg.user)
+  if not at and rank == 1 and arg.capacity > 0 and redis.call('HLEN', here_key) >= arg.capacity then
+    sweep()
+    if redis.call('HLEN', here_key) >= arg.capacity then return {code = 'room_full'} end
+  end
+  for name, value in pairs(RANK) do
+    if value == rank then arg.who.role = name end
+  end
+  redis.call('HSET', P .. 'person:' .. arg.user, 'seen', arg.who.role, 'name', arg.who.name)
+  local is_new = not at
+  at = at or {nodes = {}}
+  at.who = arg.who
+  local is_known = false
+  for _, node in ipairs(at.nodes) do is_known = is_known or node == arg.node end
+  if not is_known then table.insert(at.nodes, arg.node) end
+  redis.call('HSET', here_key, arg.user, cmsgpack.pack(at))
+  if is_new then announce({arg.who}, {}, {}) end
+  return {role = arg.who.role, muted = is_running(me.muted) and tonumber(me.muted) or nil, epoch = room.epoch,
+    count = redis.call('HLEN', here_key), uhead = tonumber(redis.call('HGET', P .. 'heads', arg.user) or 0)}
+end
+
+function ops.leave()
+  local at = here(arg.user)
+  if at and gone(arg.user, at, arg.node) then
+    announce({}, arg.lost and {} or {arg.user}, arg.lost and {arg.user} or {})
+  end
+  return {count = redis.call('HLEN', here_key)}
+end
+
+function ops.renew()
+  redis.call('HSET', lease_key, arg.node, now + arg.lease)
+  sweep()
+  return {count = redis.call('HLEN', here_key)}
+end
+
+return cmsgpack.pack(ops[arg.op]())

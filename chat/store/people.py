@@ -1,0 +1,220 @@
+"""Who people are, over all rooms: names, choices, grants, bans, invites, connections."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgpack
+from redis.asyncio import Redis
+
+from chat.node.ports import Person, Redeemed
+from chat.store.broker import Broker, text, told
+from chat.store.keys import (
+    BANNED,
+    CHANGES,
+    INVITES,
+    NAMES,
+    NODES,
+    STAFF,
+    invite_key,
+    sessions_key,
+    user_key,
+)
+
+
+def fold_name(name: str) -> str:
+    """What makes two names the same: case, width, marks and spacing aside."""
+    plain = unicodedata.normalize("NFKD", name).casefold()
+    return "".join(char for char in plain if char.isalnum())
+
+
+def digest(code: str) -> str:
+    """What is kept of an invite's code."""
+    return hashlib.sha256(code.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """An invite as its maker sees it again: its code is never shown twice."""
+
+    digest: str
+    room: str
+    role: str
+    label: str = field(repr=False)
+    used: int
+    most: int
+    expires: int
+    is_revoked: bool
+
+
+class People:
+    """Implements `chat.node.ports.People`, and what the command line does beside."""
+
+    def __init__(self, client: Redis, broker: Broker) -> None:
+        self._client = client
+        self._broker = broker
+
+    # ── a person ─────────────────────────────────────────────────────────────────────────────────
+
+    async def person(self, user: str) -> Person:
+        """What is known of somebody; of a stranger only the id."""
+        with told():
+            found: dict[object, bytes] = await self._client.hgetall(user_key(user))
+        said = {name: text(found.get(name.encode(), b"")) for name in ("name", "country", "language")}
+        grants = found.get(b"grants")
+        banned = int(found[b"banned"]) if b"banned" in found else None
+        if banned and banned < time.time() * 1000:
+            banned = None
+        return Person(
+            id=user,
+            name=said["name"],
+            country=said["country"],
+            language=said["language"],
+            hidden=tuple(msgpack.unpackb(found[b"hidden"])) if b"hidden" in found else (),
+            grants=msgpack.unpackb(grants) if grants is not None else None,
+            granted_at=int(found.get(b"granted_at", 0)),
+            banned=banned,
+        )
+
+    async def remember(self, user: str, fields: Mapping[str, Any]) -> None:
+        """Keep what a person chose."""
+        packed = {
+            name: msgpack.packb(value) if isinstance(value, list | dict) else value
+            for name, value in fields.items()
+        }
+        with told():
+            await self._client.hset(user_key(user), mapping=packed)
+
+    async def take_name(self, user: str, name: str) -> bool:
+        """Make a name this person's; the one they had is free again."""
+        folded = fold_name(name)
+        with told():
+            if not await self._client.hsetnx(NAMES, folded, user):
+                owner = await self._client.hget(NAMES, folded)
+                if owner != user.encode():
+                    return False
+            before = await self._client.hget(user_key(user), "name")
+            await self._client.hset(user_key(user), "name", name)
+            if before and fold_name(text(before)) != folded:
+                await self._client.hdel(NAMES, fold_name(text(before)))
+        return True
+
+    # ── grants and bans ──────────────────────────────────────────────────────────────────────────
+
+    async def grant(self, user: str, grants: Mapping[str, str] | None, *, name: str | None = None) -> None:
+        """Make these the person's grants from now on, whatever their tokens say. None takes every right."""
+        at = int(time.time() * 1000)
+        fields: dict[str, Any] = {"grants": dict(grants or {}), "granted_at": at}
+        if name:
+            fields["name"] = name
+        await self.remember(user, fields)
+        with told():
+            await (self._client.sadd(STAFF, user) if grants else self._client.srem(STAFF, user))
+            await self._client.publish(CHANGES, b"\0" * 8 + user.encode())
+
+    async def staff(self) -> list[Person]:
+        """All who were granted a role on the command line."""
+        with told():
+            users = await self._client.smembers(STAFF)
+        return [await self.person(text(user)) for user in sorted(users)]
+
+    async def ban(self, user: str, till: int | None) -> None:
+        """Note a ban, or its end, and tell all nodes."""
+        with told():
+            if till is None:
+                await self._client.hdel(user_key(user), "banned")
+                await self._client.srem(BANNED, user)
+            else:
+                await self._client.hset(user_key(user), "banned", till)
+                await self._client.sadd(BANNED, user)
+            await self._client.publish(CHANGES, b"\0" * 8 + user.encode())
+
+    def on_change(self, hear: Callable[[str], None]) -> None:
+        """Hear of each person whose rights changed, on any node."""
+        self._broker.listen(CHANGES, lambda _, user: hear(str(user, "utf-8", "replace")), lambda: hear(""))
+
+    # ── connections ──────────────────────────────────────────────────────────────────────────────
+
+    async def connected(self, user: str, most: int) -> bool:
+        """Count a connection; those of nodes whose lease ended do not count."""
+        key = sessions_key(user)
+        with told():
+            await self._client.hincrby(key, self._broker.node, 1)
+            if not most:
+                return True
+            counts, leases = await self._client.hgetall(key), await self._client.hgetall(NODES)
+            now = time.time() * 1000
+            live = sum(
+                max(int(count), 0)
+                for node, count in counts.items()
+                if node == self._broker.node.encode() or float(leases.get(node, 0)) > now
+            )
+            if live > most:
+                await self._client.hincrby(key, self._broker.node, -1)
+                return False
+        return True
+
+    async def disconnected(self, user: str) -> None:
+        """Count one less."""
+        with told():
+            if int(await self._client.hincrby(sessions_key(user), self._broker.node, -1)) <= 0:
+                await self._client.hdel(sessions_key(user), self._broker.node)
+
+    # ── invites ──────────────────────────────────────────────────────────────────────────────────
+
+    async def redeem(self, code: str, user: str, name: str, country: str, language: str) -> Redeemed | str:
+        """Use an invite for a new person; an error code where that can't be."""
+        reply = await self._broker.redeem(
+            {
+                "digest": digest(code),
+                "user": user,
+                "name": name,
+                "folded": fold_name(name),
+                "country": country,
+                "language": language,
+            }
+        )
+        if "code" in reply:
+            return str(reply["code"])
+        return Redeemed(user, reply["room"], reply["role"], int(reply["at"]))
+
+    async def invite(self, room: str, *, role: str, most: int, expires: int, label: str = "") -> str:
+        """Make an invite and return its code, 128 random bits; only its digest is kept."""
+        code = secrets.token_urlsafe(16)
+        fields = {"room": room, "role": role, "most": most, "used": 0, "expires": expires, "label": label, "revoked": "0"}
+        with told():
+            await self._client.hset(invite_key(digest(code)), mapping=fields)
+            await self._client.sadd(INVITES, digest(code))
+        return code
+
+    async def invites(self) -> list[Invite]:
+        """All invites."""
+        found = []
+        with told():
+            for name in sorted(await self._client.smembers(INVITES)):
+                fields = await self._client.hgetall(invite_key(text(name)))
+                told_of = {text(key): text(value) for key, value in fields.items()}
+                if told_of:
+                    found.append(
+                        Invite(
+                            text(name), told_of["room"], told_of["role"], told_of["label"], int(told_of["used"]),
+                            int(told_of["most"]), int(told_of["expires"]), told_of["revoked"] == "1",
+                        )
+                    )
+        return found
+
+    async def revoke_invite(self, prefix: str) -> list[str]:
+        """Revoke the invites whose digest begins so, and return their digests."""
+        revoked = []
+        for invite in await self.invites():
+            if invite.digest.startswith(prefix):
+                with told():
+                    await self._client.hset(invite_key(invite.digest), "revoked", "1")
+                revoked.append(invite.digest)
+        return revoked

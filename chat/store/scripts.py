@@ -1,0 +1,77 @@
+"""The store's scripts: each file of lua/ behind the shared part, run by digest, loaded anew where the store forgot."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from enum import StrEnum
+from importlib.resources import files
+from typing import Any
+
+import hiredis
+import msgpack
+
+from chat.node.ports import Unavailable
+from chat.store.keys import in_room
+from chat.store.link import Link
+
+
+class Script(StrEnum):
+    """What is one step in the store; the contract stands at the head of lua/NAME.lua."""
+
+    ACCEPT = "accept"
+    ACT = "act"
+    DECIDE = "decide"
+    PRESENCE = "presence"
+    REDEEM = "redeem"
+
+
+def source(script: Script) -> str:
+    """The script as the store runs it."""
+    folder = files("chat.store") / "lua"
+    return (folder / "common.lua").read_text("utf-8") + (folder / f"{script}.lua").read_text("utf-8")
+
+
+SOURCES = {script: source(script) for script in Script}
+DIGESTS = {script: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for script, text in SOURCES.items()}
+
+_pack = msgpack.Packer(use_bin_type=False).pack
+
+
+class Scripts:
+    """Runs scripts on a link."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def load(self) -> list[asyncio.Future[Any]]:
+        """Make the store know all scripts."""
+        return [self._link.call("SCRIPT", "LOAD", text) for text in SOURCES.values()]
+
+    async def run(self, script: Script, room: str, args: dict[str, Any]) -> dict[str, Any]:
+        """Run a script on a room. It leaves at once, in the order of the calls, with those of the same loop turn.
+
+        Raises Unavailable where it is not known whether the script ran.
+        """
+        args["room"] = room
+        words = (DIGESTS[script], 1, in_room(room, "room"), _pack(args))
+        try:
+            try:
+                reply = await self._link.call("EVALSHA", *words)
+            except hiredis.ReplyError as error:
+                if not str(error).startswith("NOSCRIPT"):
+                    raise
+                reply = await self._link.call("EVAL", SOURCES[script], *words[1:])
+        except hiredis.ReplyError as error:
+            # LOADING, READONLY, OOM, a script's own fault: the store's words name keys, so they stay here.
+            raise Unavailable(str(error).split(" ", 1)[0]) from None
+        # An answer inside is bytes of its own: it survives the trip through text by surrogates (see `raw`).
+        value: dict[str, Any] = msgpack.unpackb(
+            reply, raw=False, strict_map_key=False, unicode_errors="surrogateescape"
+        )
+        return value
+
+
+def raw(value: str) -> bytes:
+    """The bytes that a script put into its reply."""
+    return value.encode("utf-8", "surrogateescape")
