@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 from redis.asyncio import Redis
 
+from chat.node.entrance import enter_anew
 from chat.node.node import Node, now_ms
 from chat.node.ports import Unavailable
 from chat.room.care import Care, load_care
@@ -164,6 +165,7 @@ async def _running(
     stored.broker.on_up = lambda: node.hub.soon(look_at_epoch())
     if own is not None:
         own.on_restart = lambda _: node.hub.soon(look_at_epoch())
+    node.hub.on_missing = lambda room, session: enter_anew(node, room, session)
     node.start()
     try:
         yield node, is_fresh

@@ -63,7 +63,7 @@ async def _serve(settings: Settings, content: Content) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
     async with node_of(settings, content) as (node, is_fresh):
-        loop.add_signal_handler(signal.SIGHUP, lambda: reload_rules(node, settings.folder))
+        loop.add_signal_handler(signal.SIGHUP, lambda: node.hub.soon(reload_rules(node, settings.folder)))
         app = App(node)
         port = await app.start()
         await _welcome(node, settings, port, is_fresh=is_fresh)
@@ -74,10 +74,10 @@ async def _serve(settings: Settings, content: Content) -> None:
     log.info("serve.stopped")
 
 
-def reload_rules(node: Node, folder: Path) -> None:
-    """Read the rules anew: the new set is proved first, and refused whole where anything is wrong with it."""
+async def reload_rules(node: Node, folder: Path) -> None:
+    """Read the rules anew: the new set is proved first, beside the running one, and refused whole if it is bad."""
     try:
-        pipeline = load(folder)
+        pipeline = await asyncio.to_thread(load, folder)
     except RuleError as error:
         log.error("rules.refused", error=type(error).__name__)
         return

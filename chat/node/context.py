@@ -50,8 +50,3 @@ class Context:
             author, at, text = self._unread.popleft()
             self._remarks.append(Remark(author, at, pipeline.read(text)))
         return tuple(self._remarks)
-
-    def reread(self) -> None:
-        """Forget readings made by older rules; the texts are gone with them, the log fills the context anew."""
-        self._remarks.clear()
-        self._fresh.clear()

@@ -227,6 +227,17 @@ async def _enter(node: Node, room: Room, session: Session, role: Role, command: 
     return entered
 
 
+async def enter_anew(node: Node, room: Room, session: Session) -> None:
+    """Be present again after the store took this node for lost. Whoever may not any more leaves the room."""
+    role = node.caller(session).role(room.id)
+    try:
+        if role is None:
+            raise Refused(ErrorCode.NOT_FOUND)
+        await _enter(node, room, session, role, Join(room=room.id))
+    except Refused:
+        await node.leave(session, room.id, is_lost=False)
+
+
 async def _catch_up(node: Node, room: Room, session: Session, command: Join, entered: dict[str, Any]) -> Joined:
     caller = node.caller(session)
     mailbox = room.mailboxes[caller.id]

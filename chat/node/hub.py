@@ -29,6 +29,11 @@ LOOK_EVERY = 1.0
 
 PrivateHeard = Callable[[Room, str, dict[str, Any]], None]
 FlagHeard = Callable[[Room, dict[str, Any]], None]
+Missing = Callable[[Room, Session], Coroutine[Any, Any, None]]
+
+
+async def _nobody(room: Room, session: Session) -> None:
+    """Nothing is done for those whom the store does not know of."""
 
 
 class Hub:
@@ -46,6 +51,7 @@ class Hub:
         """Slow readers cut since the start."""
         self.on_private: PrivateHeard = lambda room, user, event: None
         self.on_flag: FlagHeard = lambda room, flag: None
+        self.on_missing: Missing = _nobody
         self._opening: dict[str, asyncio.Task[Room]] = {}
         self._known: Mapping[str, str] = {}
         self._known_at = 0.0
@@ -173,15 +179,20 @@ class Hub:
                 self.rooms[name].catch_up(heads, mine)
 
     async def _renew(self) -> None:
-        """Renew this node's word about who is present in its rooms."""
-        renewals = [
-            self.broker.presence(room.id, {"op": "renew", "node": self.broker.node, "lease": LEASE})
-            for room in self.rooms.values()
-            if room.mailboxes
-        ]
-        for outcome in await asyncio.gather(*renewals, return_exceptions=True):
-            if isinstance(outcome, Exception):
-                raise outcome
+        """Renew this node's word about who is present in its rooms; whoever the store does not know enters anew."""
+        rooms = [room for room in self.rooms.values() if room.mailboxes]
+        args = {"op": "renew", "node": self.broker.node, "lease": LEASE}
+        replies = await asyncio.gather(
+            *(self.broker.presence(room.id, {**args, "users": list(room.mailboxes)}) for room in rooms),
+            return_exceptions=True,
+        )
+        for room, reply in zip(rooms, replies, strict=True):
+            if isinstance(reply, BaseException):
+                raise reply
+            for user in reply["missing"]:
+                mailbox = room.mailboxes.get(user)
+                if mailbox is not None and mailbox.sessions:
+                    await self.on_missing(room, next(iter(mailbox.sessions)))
 
     async def _look(self) -> None:
         """Cut stalled readers, end sessions without a hello or with an expired token."""

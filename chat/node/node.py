@@ -146,6 +146,7 @@ class Node:
                     self.hub.soon(self.leave(session, room.id, is_lost=False))
 
     def _heard_flag(self, room: Room, flag: dict[str, Any]) -> None:
+        self.counts.flags += flag["rev"] == 1
         room.show_flag(flag, may_see)
 
     async def leave(self, session: Session, name: str, *, is_lost: bool) -> None:
@@ -153,11 +154,10 @@ class Node:
         if session.rooms.pop(name, None) is None or session.caller is None:
             return
         room = self.hub.rooms.get(name)
-        if room is None:
-            return
-        is_last = room.discard(session, session.caller.id)
-        self.hub.let_go(room)
-        if is_last:
+        if room is not None:
+            room.discard(session, session.caller.id)
+            self.hub.let_go(room)
+        if not any(name in other.rooms for other in self.hub.by_user.get(session.caller.id, ())):
             await self.broker.presence(
                 name, {"op": "leave", "user": session.caller.id, "node": self.broker.node, "lost": is_lost}
             )

@@ -182,15 +182,13 @@ class Room:
         self._audiences[session.form].add(session)
         self.mailboxes[user].sessions.add(session)
 
-    def discard(self, session: Session, user: str) -> bool:
-        """Let a session hear no more. Whether it was its person's last one on this node."""
+    def discard(self, session: Session, user: str) -> None:
+        """Let a session hear no more."""
         self.drop(session)
         mailbox = self.mailboxes.get(user)
-        if mailbox is None:
-            return False
-        mailbox.sessions.discard(session)
-        self.let_mailbox_go(user)
-        return user not in self.mailboxes
+        if mailbox is not None:
+            mailbox.sessions.discard(session)
+            self.let_mailbox_go(user)
 
     def drop(self, session: Session) -> None:
         """Write nothing more of the room to it."""

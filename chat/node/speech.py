@@ -273,7 +273,7 @@ def _args(node: Node, said: Said, body: bytes, *, waits: bool) -> dict[str, Any]
         args["flag"] = msgspec.to_builtins(flag)
     elif severity >= Severity.MODERATE:
         args["flag"] = msgspec.to_builtins(_flag(said, severity, is_delivered))
-    if card is not None and not card.quiet:
+    if card is not None:
         args["support"] = pack(_given(room, card))
     return args
 
@@ -330,7 +330,7 @@ def support_for(
     *,
     held: bool,
 ) -> Support | None:
-    """The author's support: a card from moderate on, the quiet word below it, nothing where there is no signal."""
+    """The author's support: a card where the text carries a crisis signal. The page's own quiet link serves below."""
     if severity < Severity.MODERATE:
         return None
     card = node.care.card(

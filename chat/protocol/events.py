@@ -40,7 +40,6 @@ class Support(msgspec.Struct, omit_defaults=False):
     text: str
     helplines: list[Wire]
     resources: list[Wire]
-    quiet: bool = False
 
 
 # ── replies ──────────────────────────────────────────────────────────────────────────────────────
@@ -251,7 +250,6 @@ class SupportGiven(_Private, tag="support", kw_only=True):
     text: str
     helplines: list[Wire]
     resources: list[Wire]
-    quiet: bool = False
 
 
 class Held(_Private, tag="held", kw_only=True):

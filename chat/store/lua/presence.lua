@@ -3,8 +3,9 @@
 -- args   op  enter: user, who ({id, name, role}), role, issued, node, lease (ms), capacity, version and agree (of the
 --                   agreement, or nothing)
 --            leave: user, node, lost
---            renew: node, lease
--- reply  msgpack: enter {role, muted, count, head, uhead} | {code, wait, agreement}; else {count}
+--            renew: node, lease, users (who is here on that node)
+-- reply  msgpack: enter {role, muted, count, epoch, uhead} | {code, wait}; leave {count};
+--        renew {missing}: users of the node that the room did not know of; they have to enter anew
 --
 -- A script of its own, because the first arrival and the last leaving of a person can only be told where the
 -- connections on all nodes are counted, and because entering checks rights and capacity at that same moment.
@@ -102,10 +103,30 @@ function ops.leave()
   return {count = redis.call('HLEN', here_key)}
 end
 
+-- A node's word about who is here replaces what it said before: a leaving that never arrived, or an arrival that was
+-- swept while the node could not be heard, comes right.
 function ops.renew()
   redis.call('HSET', lease_key, arg.node, now + arg.lease)
   sweep()
-  return {count = redis.call('HLEN', here_key)}
+  local mine, flat, left = {}, redis.call('HGETALL', here_key), {}
+  for _, user in ipairs(arg.users) do mine[user] = true end
+  for i = 1, #flat, 2 do
+    local at = cmsgpack.unpack(flat[i + 1])
+    for _, node in ipairs(at.nodes) do
+      if node == arg.node then
+        if mine[flat[i]] then
+          mine[flat[i]] = nil
+        elseif gone(flat[i], at, arg.node) then
+          table.insert(left, flat[i])
+        end
+        break
+      end
+    end
+  end
+  if #left > 0 then announce({}, left, {}) end
+  local missing = {}
+  for user in pairs(mine) do table.insert(missing, user) end
+  return {missing = missing}
 end
 
 return cmsgpack.pack(ops[arg.op]())
