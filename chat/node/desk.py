@@ -10,7 +10,7 @@ import msgspec
 from chat.node.guide import MUTED, REMOVED, as_frames
 from chat.node.node import Node, clean, may_see, new_flag_id, now_ms, refuse_unless_ok, room_of
 from chat.node.session import Session
-from chat.node.speech import ask_help
+from chat.node.speech import ask_help, judge_label
 from chat.protocol.commands import Attend, Audit, Ban, Claim, Decide, Help, Report, Unban, Unclaim, Watch
 from chat.protocol.errors import ErrorCode, Refused
 from chat.protocol.events import Claimed, FlagEvent, Ok, Page, Queue, SupportGiven
@@ -177,7 +177,8 @@ async def unclaim(node: Node, session: Session, command: Unclaim) -> Ok:
 async def decide(node: Node, session: Session, command: Decide) -> Ok:
     """Decide a claimed flag; the loser of two is told who was first."""
     room, _, flag = await _find(node, session, command.flag, "decide")
-    if command.action == "warn" and not (command.warning or "").strip():
+    warning = judge_label(node, command.warning, node.settings.limits.warning)
+    if command.action == "warn" and not warning:
         raise Refused(ErrorCode.BAD_REQUEST, "Please say what the warning is about.")
     waits = flag["verdict"] in ("held", "blocked")
     if waits and command.action == "dismiss":
@@ -187,7 +188,7 @@ async def decide(node: Node, session: Session, command: Decide) -> Ok:
     text = _judged_note(node, command.text)
     reply = await _step(
         node, session, command.flag, "decide",
-        action=command.action, note=clean(command.note), text=text, warning=command.warning,
+        action=command.action, note=clean(command.note), text=text, warning=warning,
         seconds=command.seconds or 0, rev=command.rev, told=TOLD,
     )  # fmt: skip
     session.claims.pop(command.flag, None)

@@ -96,6 +96,10 @@ class Hub:
             self._known_at = now
         return self._known
 
+    def is_known(self, room: str) -> bool:
+        """Whether a room was there when the list was last read."""
+        return room in self._known
+
     @asynccontextmanager
     async def opened(self, room: str) -> AsyncIterator[Room]:
         """The room on this node, kept open while the caller is at it."""

@@ -115,11 +115,12 @@ class Node:
         """The same for a room that this connection must have joined, without a wait."""
         role = self.caller(session).role(room)
         found = self.hub.rooms.get(room)
-        if role is None:
+        is_here = room in session.rooms and found is not None
+        if role is None or not (is_here or self.hub.is_known(room)):
             raise Refused(ErrorCode.NOT_FOUND)
         if not may(role, command):
             raise Refused(ErrorCode.FORBIDDEN)
-        if room not in session.rooms or found is None:
+        if found is None or not is_here:
             raise Refused(ErrorCode.NOT_JOINED)
         return found, role
 
