@@ -75,6 +75,8 @@ class Room:
         self._joined: dict[str, Member] = {}
         self._left: dict[str, Role] = {}
         self._lost: dict[str, Role] = {}
+        self._early: list[bytes] | None = []
+        """What was heard before the room's state was read: it may be newer, so it counts once more after it."""
         self._tells: asyncio.TimerHandle | None = None
         self._asking: asyncio.Task[None] | None = None
         self.follower = Follower(lambda first, last: broker.read(room, None, first, last), self._deliver)
@@ -109,6 +111,9 @@ class Room:
             if event["type"] in ("message", "flag"):
                 self.context.saw(event)
         self.follower.start(snapshot.head)
+        early, self._early = self._early or [], None
+        for payload in early:
+            self._hear_unlogged(payload)
 
     def close(self) -> None:
         """Nobody of this node is here any more."""
@@ -251,6 +256,9 @@ class Room:
     # ── what is in no log ────────────────────────────────────────────────────────────────────────
 
     def _hear_unlogged(self, payload: bytes) -> None:
+        if self._early is not None:
+            self._early.append(payload)
+            return
         event = unpack(payload)
         if event["type"] == "presence":
             self._note_presence(event)

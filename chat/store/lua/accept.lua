@@ -151,13 +151,13 @@ else
     else
       seq = deliver(arg.op, arg.body, arg.target)
     end
-    redis.call('HINCRBY', P .. 'person:' .. arg.user, 'posts', 1)
+    if arg.op == 'post' then redis.call('HINCRBY', P .. 'person:' .. arg.user, 'posts', 1) end
     if arg.flag or receipt.flag then flag = raise('delivered', arg.op == 'edit' and arg.target or seq) end
   else
     flag = raise(arg.verdict)
   end
   spend('tat', arg.interval)
-  redis.call('HSET', P .. 'person:' .. arg.user, 'last', now)
+  if arg.op == 'post' then redis.call('HSET', P .. 'person:' .. arg.user, 'last', now) end
 end
 if arg.support and not receipt.flag then tell(arg.user, arg.support) end
 if arg.held then tell(arg.user, arg.held) end
