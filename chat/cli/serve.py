@@ -12,6 +12,7 @@ import structlog
 
 from chat import logs
 from chat.assembly import Content, node_of, read_content
+from chat.cli import CommandError
 from chat.node.node import Node
 from chat.server.app import App
 from chat.settings import Settings
@@ -65,7 +66,13 @@ async def _serve(settings: Settings, content: Content) -> None:
     async with node_of(settings, content) as (node, is_fresh):
         loop.add_signal_handler(signal.SIGHUP, lambda: node.hub.soon(reload_rules(node, settings.folder)))
         app = App(node)
-        port = await app.start()
+        try:
+            port = await app.start()
+        except OSError as error:
+            raise CommandError(
+                f"can't listen on {settings.host} port {settings.port} ({error.strerror or type(error).__name__}): "
+                "stop what uses it, or choose another --port"
+            ) from None
         await _welcome(node, settings, port, is_fresh=is_fresh)
         log.info("serve.ready", port=port, node=node.broker.node)
         await stopping.wait()

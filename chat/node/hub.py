@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -77,14 +76,15 @@ class Hub:
 
     def soon(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something on the side; the store being away ends it quietly."""
-
-        async def quietly() -> None:
-            with contextlib.suppress(Unavailable):
-                await work
-
-        task = asyncio.create_task(quietly())
+        task = asyncio.create_task(work)
         self._odd.add(task)
-        task.add_done_callback(self._odd.discard)
+        task.add_done_callback(self._is_over)
+
+    def _is_over(self, task: asyncio.Task[None]) -> None:
+        self._odd.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, Unavailable):
+            log.error("hub.failed", error=type(error).__name__, exc_info=error)
 
     # ── rooms ────────────────────────────────────────────────────────────────────────────────────
 
