@@ -21,10 +21,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
-from redis.exceptions import RedisError
-
 from chat.store.address import StoreRefused, ask, connect, dial
-from chat.store.checks import SCHEMA, ask_server, explain, read_identity
+from chat.store.checks import SCHEMA, look_at_store
 from chat.store.directory import Directory, private, sync_folder
 from chat.store.embedded import EmbeddedStore
 from chat.store.keys import IDENTITY
@@ -72,17 +70,16 @@ class Manifest:
         return sum(part.size for part in self.parts.values())
 
 
-async def back_up(url: str, target: Path, *, key: bytes | None = None) -> Manifest:
+async def back_up(url: str, target: Path, *, fingerprint: str = "", key: bytes | None = None) -> Manifest:
     """Write a backup of the running store at `url` to the new file `target`. Raises StoreRefused.
 
-    `key` is the token key's file, to go with it: whoever holds such a backup can sign any token.
+    `fingerprint` is the token key's, where there is one. `key` is that key's file, to go along: whoever holds
+    such a backup can sign any token.
     """
     refuse_target(target)
     client = connect(url)
     try:
-        server, identity = await ask_server(client), await read_identity(client)
-    except (RedisError, OSError) as error:
-        raise explain(error) from error
+        server, identity = await look_at_store(client, fingerprint=fingerprint, durable=False)
     finally:
         await client.aclose()
     parts: dict[str, Part] = {}

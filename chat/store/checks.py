@@ -210,6 +210,23 @@ async def check_store(client: Redis, *, fingerprint: str, embedded_epoch: str | 
         raise explain(error) from error
 
 
+async def look_at_store(client: Redis, *, fingerprint: str, durable: bool) -> tuple[Server, Identity]:
+    """Check the store without claiming or changing anything; an empty fingerprint is no key yet.
+
+    Raises StoreRefused.
+    """
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN):
+            server, identity = await ask_server(client), await read_identity(client)
+    except (RedisError, OSError, TimeoutError) as error:
+        raise explain(error) from error
+    if why := refuse_server(server, durable=durable):
+        raise StoreRefused(why)
+    if why := refuse_identity(identity, fingerprint=fingerprint or identity.fingerprint):
+        raise StoreRefused(why)
+    return server, identity
+
+
 def explain(error: BaseException) -> StoreRefused:
     """What a failed call of the store means for who runs the server; the error's own text is not shown."""
     chain = [error]
