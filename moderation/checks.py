@@ -1,4 +1,4 @@
-"""What a pattern cannot tell of numbers, names and addresses: check digits, allowed hosts, dates and scores."""
+"""What a pattern cannot tell of numbers and names: check digits, allowed hosts, dates and scores."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,15 +15,15 @@ _SAID = re.compile(r"\b(?:double|zero|oh|one|two|three|four|five|six|seven|eight
 _NAMED = re.compile(r"\b(?:is|id|handle|name|username|user|account|acc|tag|me|my)\b|[:=@#]")
 _APP = re.compile(
     r"\s*(?:my |on |add me on |find me on |dm me on |message me on |hmu on |text me on )?"
-    r"(?:snap ?chat|snap|insta(?:gram)?|ig|discord|telegram|tele|whats ?app|wa|kik|tik ?tok|signal|skype|facebook|fb"
-    r"|twitter|reddit|steam|wechat|line|messenger|onlyfans|viber|threads)"
+    r"(?:snap ?chat|snap|insta(?:gram)?|ig|discord|telegram|tele|whats ?app|wa|kik|tik ?tok|signal|skype"
+    r"|facebook|fb|twitter|reddit|steam|wechat|line|messenger|onlyfans|viber|threads)"
 )
 _SEPARATORS = re.compile(r"\s*(?:\bdot\b|[(\[{]\s*(?:dot|\.)\s*[)\]}])\s*")
 _HOST = re.compile(r"(?:https?:\s?/\s?/\s?|www\s?\.\s?)*([a-z0-9\-]+(?:\s?\.\s?[a-z0-9\-]+)+)")
 
 
 def is_phone(text: str, lexicon: Lexicon) -> bool:
-    """Seven to fifteen digits, or number words, that are no date, year range, score, service or row of small numbers."""
+    """Seven to fifteen digits, or number words; no date, range of years, score, service or row of small ones."""
     if _SAID.search(text) and not _DIGITS.search(text):
         return True
     digits = "".join(_DIGITS.findall(text))
@@ -48,14 +48,14 @@ def is_handle(text: str, lexicon: Lexicon) -> bool:
     last = re.split(r"[\s:=(@]+", rest.strip())[-1]
     if "@" in rest or "#" in rest or ":" in rest or "=" in rest:
         return True
-    odd = any(character.isdigit() or character in "._" for character in last.strip("."))
-    return odd or (
-        _NAMED.search(rest) is not None and text.lstrip().startswith("my ") and last not in lexicon.words("handles.words")
-    )
+    if any(character.isdigit() or character in "._" for character in last.strip(".")):
+        return True
+    own = _NAMED.search(rest) is not None and text.lstrip().startswith("my ")
+    return own and last not in lexicon.words("handles.words")
 
 
-def is_identity(text: str, lexicon: Lexicon) -> bool:
-    """A card number (Luhn), an account number (mod 97), a social security number, or a number named as one."""
+def is_identity(text: str, _lexicon: Lexicon) -> bool:
+    """A card number (Luhn), account number (mod 97), social security number, or a number named as one."""
     bare = re.sub(r"[\s\-]", "", text)
     if bare.isdigit() and 13 <= len(bare) <= 19:
         return _luhn(bare)
@@ -72,9 +72,7 @@ def is_link(text: str, lexicon: Lexicon) -> bool:
     host = _HOST.search(_SEPARATORS.sub(".", text))
     if host is None:
         return text.startswith(("http", "hxxp"))
-    name = re.sub(r"\s", "", host[1])
-    if name.startswith("www."):
-        name = name[4:]
+    name = re.sub(r"\s", "", host[1]).removeprefix("www.")
     allowed = lexicon.words("links.allowed")
     return not any(name == one or name.endswith("." + one) for one in allowed)
 

@@ -14,7 +14,7 @@ class Classifier:
 
     digest: bytes = b"rules only"
 
-    def raw(self, plain: str) -> float:
+    def raw(self, _plain: str) -> float:
         """The weight of the words, in log odds."""
         return 0.0
 
@@ -23,7 +23,7 @@ class Classifier:
         odds = _BY_RULES[severity]
         return 1.0 / (1.0 + math.exp(-(raw + math.log(odds / (1.0 - odds)))))
 
-    def attention(self, score: float) -> Severity:
+    def attention(self, _score: float) -> Severity:
         """How much attention the score alone asks for."""
         return Severity.NONE
 

@@ -60,7 +60,7 @@ class Heard:
                 weight += 0.5 ** (self._age(remark) / _HALF_LIFE)
         return Severity(severity + 1) if weight >= _ENOUGH else severity
 
-    def crowding(self, mark: int, staff: bool) -> list[str]:
+    def crowding(self, mark: int, *, staff: bool) -> list[str]:
         """The rules on flooding and repeats that hold; messages that signal a risk are never counted."""
         if not self.now:
             return []

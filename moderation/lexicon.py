@@ -25,7 +25,7 @@ _TIERS = (1, 2, 3)
 
 # A space in a pattern is what people put between words that belong together.
 GAP = r"[\s,\-]+"
-# Stands after each text that is matched: a filter that does not find it gave up, and found nothing else either.
+# Stands after each text that is matched: a filter that does not find it gave up, and found nothing else.
 END = " \x02end"
 _WORD = r"[a-z0-9*@$!]+"
 _MACRO = re.compile(r"<([a-z][a-z0-9_.]*|\d-\d)>")
@@ -63,7 +63,7 @@ class WordList:
 
 
 class Lexicon:
-    """All word lists, each name in as many languages as have it, and `expand`, which makes RE2 of a pattern."""
+    """All word lists, each name in as many languages as have it; `expand` makes RE2 of a pattern."""
 
     def __init__(self, lists: Iterable[WordList]) -> None:
         self.lists: dict[str, list[WordList]] = {}
@@ -130,7 +130,7 @@ def _spaced(pattern: str) -> str:
 
 
 def load_lexicon(folder: Path) -> Lexicon:
-    """Every `*.toml` of a folder: tables `[[list]]` with name, tier, source, date, words; RuleError otherwise."""
+    """Every `*.toml` of a folder: `[[list]]` with name, tier, source, date, words; RuleError otherwise."""
     lists: dict[tuple[str, str], WordList] = {}
     for path in sorted(folder.glob("*.toml")):
         table, text = parse(path)
@@ -155,7 +155,7 @@ def _word_list(file: str, text: str, language: str, entry: Any) -> WordList:
     line = line_of(text, "name", name)
     unknown = set(entry) - {"name", "tier", "source", "date", "words"}
     if unknown:
-        raise RuleError(file, line, f"{name}: unknown field {sorted(unknown)[0]}")
+        raise RuleError(file, line, f"{name}: unknown field {min(unknown)}")
     words = entry.get("words")
     if not isinstance(words, list) or not all(isinstance(word, str) and word for word in words):
         raise RuleError(file, line, f"{name}: words must be a list of strings")

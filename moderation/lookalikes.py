@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001, RUF003 -- characters that look like others are what this file is about
 """Characters that stand for others: look-alikes of other scripts, and emoji that say a word."""
 
 # Pairs of one character and what it looks like in Latin; NFKC has already resolved full-width, mathematical,

@@ -1,4 +1,4 @@
-"""What the pipeline is given besides a text: what earlier messages said, small enough to keep fifty a room."""
+"""What the pipeline is given besides a text: what earlier messages said, fifty a room."""
 
 from dataclasses import dataclass, field
 

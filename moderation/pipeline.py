@@ -26,7 +26,7 @@ FAILED = "pipeline.failed"
 _FAILED_TEXT = "Something on our side went wrong while we looked at this, so a person will read it first."
 
 
-class Overrun(Exception):
+class OverrunError(Exception):
     """Reading a text took longer than it may."""
 
 
@@ -66,30 +66,35 @@ class Pipeline:
     ) -> Judgement:
         """The judgement of one message; any failure or overrun holds it, flagged, and nothing is raised."""
         try:
-            return self._judge(text, author, context, now, profile, staff)
-        except Exception:
-            shown = text if isinstance(text, str) else ""
+            return self._judge(text, author, context, now, profile, staff=staff)
+        except Exception:  # noqa: BLE001 -- whatever failed, the message waits for a person
+            shown = str(text)
             reason = Reason(FAILED, (0, len(shown)), _FAILED_TEXT, False)
-            return Judgement(
-                Action.HOLD, Severity.NONE, True, (), 0.0, (reason,), shown, EMPTY, failed=True
-            )
+            return Judgement(Action.HOLD, Severity.NONE, True, (), 0.0, (reason,), shown, EMPTY, failed=True)
 
     def read(self, text: str) -> Reading:
         """What a stored text says by itself, to warm the context; an unreadable one says nothing."""
         try:
-            return self._judge(text, "", (), 0, "default", False).reading
-        except Exception:
+            return self._judge(text, "", (), 0, "default").reading
+        except Exception:  # noqa: BLE001 -- a stored text that cannot be read says nothing
             return EMPTY
 
     def judge_name(self, name: str) -> Reason | None:
         """Why a name, topic or other short label cannot be shown, or None where it can."""
         try:
             return self._judge_name(name)
-        except Exception:
+        except Exception:  # noqa: BLE001 -- a name that cannot be judged is refused
             return Reason(FAILED, (0, len(name)), _FAILED_TEXT, False)
 
     def _judge(
-        self, text: str, author: str, context: Sequence[Remark], now: int, profile: str, staff: bool
+        self,
+        text: str,
+        author: str,
+        context: Sequence[Remark],
+        now: int,
+        profile: str,
+        *,
+        staff: bool = False,
     ) -> Judgement:
         started = self._clock()
         deadline = started + self._limit * max(1.0, len(text) / _ORDINARY)
@@ -111,11 +116,13 @@ class Pipeline:
         reading = self._reading(folded, findings, alone)
         if context:
             heard = gather(context, author, now)
-            self._in_context(folded, findings, heard, reading, modes, whole, staff)
+            self._in_context(folded, findings, heard, reading, modes, whole, staff=staff)
         self._attend(findings, alone, whole, modes)
         self._check(deadline)
         answers = decide(self.rules, text, findings)
-        score = alone if findings.severity == reading.severity else self._classifier.score(raw, findings.severity)
+        score = alone
+        if findings.severity != reading.severity:
+            score = self._classifier.score(raw, findings.severity)
         return Judgement(
             answers.action,
             answers.severity,
@@ -146,6 +153,7 @@ class Pipeline:
         reading: Reading,
         modes: tuple[Mode, ...],
         whole: tuple[int, int],
+        *,
         staff: bool,
     ) -> None:
         """What the recent messages make of this one."""
@@ -157,7 +165,7 @@ class Pipeline:
         if raised > findings.severity:
             self._say("context.accumulated", findings, whole, modes, raised)
         if findings.severity is Severity.NONE:
-            for rule_id in heard.crowding(reading.mark, staff):
+            for rule_id in heard.crowding(reading.mark, staff=staff):
                 self._say(rule_id, findings, whole, modes, Severity.NONE)
 
     def _read_joined(
@@ -189,7 +197,12 @@ class Pipeline:
             self._say("model.attention", findings, whole, modes, level)
 
     def _say(
-        self, rule_id: str, findings: Findings, whole: tuple[int, int], modes: tuple[Mode, ...], level: Severity
+        self,
+        rule_id: str,
+        findings: Findings,
+        whole: tuple[int, int],
+        modes: tuple[Mode, ...],
+        level: Severity,
     ) -> None:
         """Add a rule that code, not a pattern, found to hold; a rule that was taken out says nothing."""
         index = self.rules.by_id.get(rule_id)
@@ -231,7 +244,7 @@ class Pipeline:
 
     def _check(self, deadline: float) -> None:
         if self._clock() > deadline:
-            raise Overrun
+            raise OverrunError
 
 
 def _bars_name(rule: Rule) -> bool:
@@ -244,7 +257,7 @@ def _bars_name(rule: Rule) -> bool:
 
 
 def load(config: Path) -> Pipeline:
-    """The pipeline of a configuration folder (`rules/`, `lexicons/`); RuleError with everything wrong in it."""
+    """The pipeline of a configuration folder (`rules/`, `lexicons/`); RuleError says what is wrong in it."""
     lexicon = load_lexicon(config / "lexicons")
     rules = load_rules(config / "rules", lexicon)
     digest = hashlib.sha256()
@@ -261,12 +274,16 @@ def prove(pipeline: Pipeline) -> None:
     """Try each rule on its own examples; one RuleError that tells every example that fails."""
     wrong: list[RuleError] = []
     for rule in pipeline.rules.rules:
-        for example in rule.match:
-            if not pipeline.speaks(rule, example):
-                wrong.append(RuleError(*rule.place, f"{rule.id}: must match but does not: {example!r}"))
-        for example in rule.spare:
-            if pipeline.speaks(rule, example):
-                wrong.append(RuleError(*rule.place, f"{rule.id}: must not match but does: {example!r}"))
+        wrong += [
+            RuleError(*rule.place, f"{rule.id}: must match but does not: {example!r}")
+            for example in rule.match
+            if not pipeline.speaks(rule, example)
+        ]
+        wrong += [
+            RuleError(*rule.place, f"{rule.id}: must not match but does: {example!r}")
+            for example in rule.spare
+            if pipeline.speaks(rule, example)
+        ]
     if wrong:
         first, *others = wrong
         raise RuleError(first.file, first.line, "; ".join((first.why, *map(str, others))))

@@ -43,6 +43,7 @@ _FIELDS = frozenset(
      "category", "action", "heeds", "holds", "needs", "after", "heard", "across", "raw", "check", "match",
      "spare")
 )  # fmt: skip
+_LISTS = ("patterns", "unless", "facets", "heeds", "needs", "after", "heard", "match", "spare")
 _ID = stdlib.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+\Z")
 _MOST = 24  # hits read per pattern: a text that repeats one phrase says it once
 
@@ -92,13 +93,12 @@ class Hit:
     end: int
 
 
-
-
-
 class RuleSet:
     """All rules compiled: one filter over atoms, and each pattern by itself for where it hit."""
 
-    def __init__(self, rules: tuple[Rule, ...], lexicon: Lexicon, profiles: Mapping[str, Mapping[str, Mode]]):
+    def __init__(
+        self, rules: tuple[Rule, ...], lexicon: Lexicon, profiles: Mapping[str, Mapping[str, Mode]]
+    ) -> None:
         self.rules = rules
         self.lexicon = lexicon
         self.profiles: dict[str, tuple[Mode, ...]] = {
@@ -147,9 +147,7 @@ class RuleSet:
             if start == end:
                 continue
             if vetoes is None:
-                vetoes = [
-                    veto.span() for one in self._unless.get(owner, ()) for veto in one.finditer(plain)
-                ]
+                vetoes = [veto.span() for one in self._unless.get(owner, ()) for veto in one.finditer(plain)]
             if any(first <= end + 1 and start <= last + 1 for first, last in vetoes):
                 continue
             if check is not None and not check(plain[start:end], self.lexicon):
@@ -201,7 +199,7 @@ def _references(rules: list[Rule], places: Mapping[str, tuple[str, int]]) -> Non
             raise RuleError(*places[rule.id], f"{rule.id}: holds names no rule: {rule.holds}")
         lost = (rule.needs | rule.after | rule.heard) - known - {"risk"}
         if lost:
-            raise RuleError(*places[rule.id], f"{rule.id}: no rule gives the facet {sorted(lost)[0]}")
+            raise RuleError(*places[rule.id], f"{rule.id}: no rule gives the facet {min(lost)}")
 
 
 def _profile(file: str, text: str, name: str, modes: Any) -> dict[str, Mode]:
@@ -221,7 +219,7 @@ def _rule(file: str, text: str, entry: Any, lexicon: Lexicon) -> tuple[Rule, int
     line = line_of(text, "id", rule_id)
     unknown = set(entry) - _FIELDS
     if unknown:
-        raise RuleError(file, line, f"{rule_id}: unknown field {sorted(unknown)[0]}")
+        raise RuleError(file, line, f"{rule_id}: unknown field {min(unknown)}")
     try:
         kind = Kind(entry.get("kind", ""))
         mode = Mode(entry.get("mode", "live"))
@@ -231,14 +229,13 @@ def _rule(file: str, text: str, entry: Any, lexicon: Lexicon) -> tuple[Rule, int
     except (ValueError, AttributeError) as error:
         raise RuleError(file, line, f"{rule_id}: {error}") from error
     tier, source, day = provenance(file, line, rule_id, entry)
-    texts = {key: _strings(file, line, rule_id, entry, key) for key in
-             ("patterns", "unless", "facets", "heeds", "needs", "after", "heard", "match", "spare")}  # fmt: skip
+    texts = {key: _strings(file, line, rule_id, entry, key) for key in _LISTS}
     sentence = entry.get("text", "")
     if not isinstance(sentence, str) or (kind is not Kind.CUE and not sentence.strip()):
         raise RuleError(file, line, f"{rule_id}: text must be a kind sentence to the author")
     stray = set(texts["heeds"]) - CONTEXTS
     if stray:
-        raise RuleError(file, line, f"{rule_id}: heeds names no context: {sorted(stray)[0]}")
+        raise RuleError(file, line, f"{rule_id}: heeds names no context: {min(stray)}")
     if kind is Kind.SIGNAL and category is None:
         raise RuleError(file, line, f"{rule_id}: a signal needs a category")
     if kind is Kind.ROOM and action is Action.DELIVER:
@@ -249,7 +246,7 @@ def _rule(file: str, text: str, entry: Any, lexicon: Lexicon) -> tuple[Rule, int
         raise RuleError(file, line, f"{rule_id}: no such check: {entry['check']}")
     raw = bool(entry.get("raw", False))
     compiled = {
-        key: tuple(_compiled(file, line, rule_id, one, lexicon, raw) for one in texts[key])
+        key: tuple(_compiled(file, line, rule_id, one, lexicon, raw=raw) for one in texts[key])
         for key in ("patterns", "unless")
     }
     return (
@@ -289,7 +286,7 @@ def _strings(file: str, line: int, rule_id: str, entry: Mapping[str, Any], key: 
     return tuple(value)
 
 
-def _compiled(file: str, line: int, rule_id: str, pattern: str, lexicon: Lexicon, raw: bool) -> str:
+def _compiled(file: str, line: int, rule_id: str, pattern: str, lexicon: Lexicon, *, raw: bool) -> str:
     try:
         expanded = lexicon.expand(pattern)
     except KeyError as error:

@@ -56,18 +56,18 @@ class Scene:
     def before(self) -> list[str]:
         """The words of the same sentence before the hit, in order."""
         if self._before is None:
-            tokens = _WORD.findall(self.plain[max(0, self.start - _REACH) : self.start])
-            cut = max((n for n, token in enumerate(tokens) if token in _STOPS), default=-1)
-            self._before = tokens[cut + 1 :]
+            words = _WORD.findall(self.plain[max(0, self.start - _REACH) : self.start])
+            cut = max((n for n, word in enumerate(words) if word in _STOPS), default=-1)
+            self._before = words[cut + 1 :]
         return self._before
 
     @property
     def after(self) -> list[str]:
         """The words of the same sentence after the hit, with the mark that ends it."""
         if self._after is None:
-            tokens = _WORD.findall(self.plain[self.end : self.end + _REACH])
-            cut = next((n for n, token in enumerate(tokens) if token in _STOPS), len(tokens))
-            self._after = tokens[: cut + 1]
+            words = _WORD.findall(self.plain[self.end : self.end + _REACH])
+            cut = next((n for n, word in enumerate(words) if word in _STOPS), len(words))
+            self._after = words[: cut + 1]
         return self._after
 
     @property
@@ -84,16 +84,16 @@ class Scene:
 
     def subject(self) -> str:
         """Who is spoken of: `self`, `second`, `third`, or nothing where none is named."""
-        for token in self.inside[:2]:
-            if token in _SELF:
+        for word in self.inside[:2]:
+            if word in _SELF:
                 return "self"
         thirds = self.words["thirds"]
-        for token in reversed(self.before[-8:]):
-            if token in _SELF:
+        for word in reversed(self.before[-8:]):
+            if word in _SELF:
                 return "self"
-            if token in _SECOND:
+            if word in _SECOND:
                 return "second"
-            if token in thirds:
+            if word in thirds:
                 return "third"
         return ""
 
@@ -110,24 +110,24 @@ def _negators(scene: Scene, *, inside: bool) -> int:
     count = 0
     steps = 0
     for index in range(len(spoken) - 1, -1, -1):
-        token = spoken[index]
+        word = spoken[index]
         if index < first_inside:
             if index == first_inside - 1 and reset:
                 break
             steps += 1
-            if steps > 9 or token in _CONNECTORS or token == "but":
+            if steps > 9 or word in _CONNECTORS:
                 break
-            if token in _SELF and token != "me" and token != "myself":
+            if word in _SELF and word not in {"me", "myself"}:
                 previous = spoken[index - 1] if index else ""
                 if previous and previous not in bridges and previous not in negators:
                     break
-        if token not in negators:
+        if word not in negators:
             continue
         following = spoken[index + 1] if index + 1 < len(spoken) else ""
         previous = spoken[index - 1] if index else ""
-        if following in words["pseudo"] or previous == "why" or previous == "if":
+        if following in words["pseudo"] or previous in {"why", "if"}:
             continue
-        if token == "no" and following not in words["deniable"]:
+        if word == "no" and following not in words["deniable"]:
             continue
         count += 1
     return count

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 
 from moderation.lookalikes import APOSTROPHES, LOOKALIKES
 
-_LONGEST = 8  # a ligature such as U+FDFA decomposes to 18 characters: more than one word of it tells nothing
+_LONGEST = 8  # a ligature such as U+FDFA decomposes to 18 characters, which tell nothing
 _KEPT = 20_000  # folded characters remembered; the rest of Unicode is computed each time
 _ELLIPSIS = re.compile(r"\.{2,}")
-_COMBINING = ((0x300, 0x370), (0x483, 0x48A), (0x591, 0x5C8), (0x610, 0x61B), (0x64B, 0x660), (0x1AB0, 0x1B00),
-              (0x1DC0, 0x1E00), (0x20D0, 0x2100), (0xFE00, 0xFE10), (0xFE20, 0xFE30), (0xE0100, 0xE01F0))  # fmt: skip
+_COMBINING = (
+    (0x300, 0x370), (0x483, 0x48A), (0x591, 0x5C8), (0x610, 0x61B), (0x64B, 0x660), (0x1AB0, 0x1B00),
+    (0x1DC0, 0x1E00), (0x20D0, 0x2100), (0xFE00, 0xFE10), (0xFE20, 0xFE30), (0xE0100, 0xE01F0),
+)  # fmt: skip
 
 
 def fold_character(character: str) -> str:
@@ -39,7 +41,7 @@ def fold_character(character: str) -> str:
     return "".join(parts).translate(_BARE)
 
 
-_BARE = {ord(mark): "" for mark in APOSTROPHES} | {code: " " for code in range(0x2000, 0x200B)}
+_BARE = {ord(mark): "" for mark in APOSTROPHES} | dict.fromkeys(range(0x2000, 0x200B), " ")
 
 
 class _Table(dict[int, str]):
@@ -57,7 +59,7 @@ _TABLE = _Table()
 
 @dataclass(slots=True)
 class Folded:
-    """A text and its plain form; `span` leads from the plain form back, and is only worked out when asked for."""
+    """A text and its plain form; the way back to the original is only worked out when asked for."""
 
     original: str = field(repr=False)
     plain: str = field(repr=False)
@@ -105,7 +107,7 @@ class Folded:
         plain: list[tuple[str, int]] = []
         gap: tuple[str, int] | None = None
         for new, at in marked:
-            if new == " " or new == "\n":
+            if new in {" ", "\n"}:
                 if gap is None or (new == "\n" and gap[0] == " "):
                     gap = (new, at)
                 continue

@@ -16,7 +16,7 @@ class Action(StrEnum):
 
 
 class Severity(IntEnum):
-    """How strongly a text signals a risk to its author, or one that its author tells of; never a clinical level."""
+    """How strongly a text signals a risk to its author or one told of; never a clinical level."""
 
     NONE = 0
     LOW = 1
