@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from pathlib import Path
@@ -70,7 +71,7 @@ async def _serve(settings: Settings, content: Content) -> None:
             port = await app.start()
         except OSError as error:
             raise CommandError(
-                f"can't listen on {settings.host} port {settings.port} ({error.strerror or type(error).__name__}): "
+                f"can't listen on {settings.host} port {settings.port} ({os.strerror(error.errno or 0).lower()}): "
                 "stop what uses it, or choose another --port"
             ) from None
         await _welcome(node, settings, port, is_fresh=is_fresh)

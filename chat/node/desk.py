@@ -124,6 +124,7 @@ async def _seen(node: Node, room: str, flag: dict[str, Any]) -> bytes:
             text=card.text,
             helplines=[dict(line) for line in card.helplines],
             resources=[dict(line) for line in card.resources],
+            neutral=card.neutral,
         )
     )
 

@@ -348,6 +348,7 @@ def support_for(
         text=card.text,
         helplines=[dict(line) for line in card.helplines],
         resources=[dict(line) for line in card.resources],
+        neutral=card.neutral,
     )
 
 
@@ -360,6 +361,7 @@ def _given(room: Room, card: Support) -> SupportGiven:
         text=card.text,
         helplines=card.helplines,
         resources=card.resources,
+        neutral=card.neutral,
     )
 
 

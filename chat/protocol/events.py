@@ -32,7 +32,10 @@ class Reason(msgspec.Struct):
 
 
 class Support(msgspec.Struct, omit_defaults=False):
-    """What somebody in distress gets at once: words, one to three lines, other resources."""
+    """What somebody in distress gets at once: words, one to three lines, other resources.
+
+    `neutral`: somebody else may see the screen, so the card folds to one plain line with a quick way out.
+    """
 
     key: str
     severity: str
@@ -40,6 +43,7 @@ class Support(msgspec.Struct, omit_defaults=False):
     text: str
     helplines: list[Wire]
     resources: list[Wire]
+    neutral: bool = False
 
 
 # ── replies ──────────────────────────────────────────────────────────────────────────────────────
@@ -250,6 +254,7 @@ class SupportGiven(_Private, tag="support", kw_only=True):
     text: str
     helplines: list[Wire]
     resources: list[Wire]
+    neutral: bool = False
 
 
 class Held(_Private, tag="held", kw_only=True):

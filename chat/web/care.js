@@ -18,7 +18,7 @@ export function isSafeLink(url) {
 
 /** Whether a card should not be readable over somebody's shoulder. */
 export function isFolded(card) {
-  return card.helplines.some((line) => [line.topics ?? []].flat().join(" ").includes("abuse"));
+  return card.neutral === true;
 }
 
 /** Whether a card is only a quiet link. */
