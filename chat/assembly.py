@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
-from redis.asyncio import Redis
 
 from chat.node.entrance import enter_anew
 from chat.node.node import Node, now_ms
 from chat.node.ports import Unavailable
 from chat.room.care import Care, load_care
 from chat.settings import RoomPolicy, Rooms, Settings, load_rooms
-from chat.store.address import StoreRefused, connect
+from chat.store.address import Client, StoreRefused, connect
 from chat.store.broker import Broker
 from chat.store.checks import check_store
 from chat.store.embedded import EmbeddedStore, open_store
@@ -32,7 +31,7 @@ log = structlog.get_logger(__name__)
 class Stored:
     """The store as commands and nodes use it."""
 
-    client: Redis
+    client: Client
     broker: Broker
     people: People
     review: Review
@@ -62,7 +61,7 @@ async def store_of(settings: Settings, *, own: EmbeddedStore | None = None) -> A
 async def _connected(settings: Settings, url: str, key: Key, embedded: str | None) -> AsyncIterator[Stored]:
     client = connect(url)
     node = settings.node or f"n_{secrets.token_hex(6)}"
-    broker = Broker(client, url, node)
+    broker = Broker(url, node)
     try:
         epoch = await check_store(
             client, fingerprint=key.fingerprint, embedded_epoch=embedded, durable=settings.external_durable
@@ -70,8 +69,10 @@ async def _connected(settings: Settings, url: str, key: Key, embedded: str | Non
         try:
             await broker.open()
         except Unavailable:
-            raise StoreRefused("the store does not answer; see that it runs, and that its address is right") from None
-        yield Stored(client, broker, People(client, broker), Review(client), epoch, key)
+            raise StoreRefused(
+                "the store does not answer; see that it runs, and that its address is right"
+            ) from None
+        yield Stored(client, broker, People(broker), Review(broker), epoch, key)
     finally:
         await broker.close()
         await client.aclose()

@@ -1,4 +1,4 @@
-"""The rooms' logs over the store: scripts and channels on pipelined links, reads through redis-py."""
+"""The rooms' logs over the store: scripts and reads on one pipelined link, channels on another."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import asyncio
 import contextlib
 import struct
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
+import hiredis
 import msgpack
 import structlog
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from chat.node.ports import Args, Hear, Snapshot, Unavailable
 from chat.store.keys import IDENTITY, NODES, ROOMS, canary, in_room, is_room_id
-from chat.store.link import Link
+from chat.store.link import Link, Word
 from chat.store.scripts import Script, Scripts, raw
 
 log = structlog.get_logger(__name__)
@@ -31,9 +31,8 @@ _NUMBER = struct.Struct(">Q")
 class Broker:
     """Implements `chat.node.ports.Broker`."""
 
-    def __init__(self, client: Redis, url: str, node: str) -> None:
+    def __init__(self, url: str, node: str) -> None:
         self.node = node
-        self._client = client
         self._calls = Link(url, "hearth-calls")
         self._ear = Link(url, "hearth-ear", on_push=self._hear)
         self._scripts = Scripts(self._calls)
@@ -58,8 +57,8 @@ class Broker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        with contextlib.suppress(RedisError, OSError, TimeoutError):
-            await self._client.hdel(NODES, self.node)
+        with contextlib.suppress(Unavailable):
+            await self.ask("HDEL", NODES, self.node)
         await self._ear.close()
         await self._calls.close()
 
@@ -67,6 +66,10 @@ class Broker:
     def is_healthy(self) -> bool:
         """Whether both links are up and the canary was heard of late."""
         return self._calls.is_up and self._ear.is_up and time.monotonic() - self._heard_at < DEAF_AFTER
+
+    async def ask(self, *words: Word) -> Any:
+        """One plain command of the store. Raises Unavailable."""
+        return await self._calls.ask(*words)
 
     # ── scripts ──────────────────────────────────────────────────────────────────────────────────
 
@@ -166,22 +169,14 @@ class Broker:
 
     async def epoch(self) -> str:
         """The store's epoch."""
-        with told():
-            value = await self._client.hget(IDENTITY, "epoch")
+        value = await self.ask("HGET", IDENTITY, "epoch")
         if value is None:
             raise Unavailable("no epoch")
         return text(value)
 
-    async def run_id(self) -> str:
-        """The id of the store's process."""
-        with told():
-            found = await self._client.info("server")
-        return str(found["run_id"])
-
     async def rooms(self) -> Mapping[str, str]:
         """Room to title, in the order made."""
-        with told():
-            found = await self._client.hgetall(ROOMS)
+        found = await self.ask("HGETALL", ROOMS)
         rows = sorted((msgpack.unpackb(value), text(room)) for room, value in found.items())
         return {room: title for (_, title), room in rows}
 
@@ -189,24 +184,32 @@ class Broker:
         """Make a room; False where it stands already."""
         if not is_room_id(room):
             raise ValueError("a room's name is lower-case letters, digits, dots, dashes and underscores")
-        with told():
-            if not await self._client.hsetnx(in_room(room, "room"), "epoch", epoch):
-                await self._client.hsetnx(ROOMS, room, msgpack.packb([time.time_ns() // 1000, title]))
-                return False
-            await self._client.hset(in_room(room, "room"), mapping={**state})
-            await self._client.hset(ROOMS, room, msgpack.packb([time.time_ns() // 1000, title]))
-        return True
+        is_new = bool(await self.ask("HSETNX", in_room(room, "room"), "epoch", epoch))
+        if is_new:
+            await self.ask("HSET", in_room(room, "room"), *chain.from_iterable(state.items()))
+        await self.ask("HSETNX", ROOMS, room, msgpack.packb([time.time_ns() // 1000, title]))
+        return is_new
 
     async def snapshot(self, room: str) -> Snapshot:
         """The room at one moment: all reads in one transaction."""
-        with told():
-            async with self._client.pipeline(transaction=True) as pipe:
-                pipe.hgetall(in_room(room, "room"))
-                pipe.hget(in_room(room, "heads"), ":room")
-                pipe.hgetall(in_room(room, "pins"))
-                pipe.lrange(in_room(room, "hands"), 0, -1)
-                pipe.hvals(in_room(room, "here"))
-                fields, head, pins, hands, here = await pipe.execute()
+        calls = [
+            self._calls.call(*words)
+            for words in (
+                ("MULTI",),
+                ("HGETALL", in_room(room, "room")),
+                ("HGET", in_room(room, "heads"), ":room"),
+                ("HGETALL", in_room(room, "pins")),
+                ("LRANGE", in_room(room, "hands"), 0, -1),
+                ("HVALS", in_room(room, "here")),
+                ("EXEC",),
+            )
+        ]
+        for answer in calls[:-1]:
+            self._forget(answer)
+        try:
+            fields, head, pins, hands, here = await calls[-1]
+        except hiredis.HiredisError:
+            raise Unavailable from None
         return Snapshot(
             room={text(name): text(value) for name, value in fields.items()},
             head=int(head or 0),
@@ -221,24 +224,22 @@ class Broker:
         if not numbers:
             return []
         key = in_room(room, "log" if user is None else f"private:{user}")
-        with told():
-            found = await self._client.hmget(key, list(map(str, numbers)))
-        return [(number, entry) for number, entry in zip(numbers, found, strict=True) if isinstance(entry, bytes)]
+        found = await self.ask("HMGET", key, *numbers)
+        return [
+            (number, entry) for number, entry in zip(numbers, found, strict=True) if isinstance(entry, bytes)
+        ]
 
     async def entries(self, room: str, numbers: Sequence[int]) -> list[bytes]:
         """Single entries of the room's log, those that exist."""
         if not numbers:
             return []
-        with told():
-            found = await self._client.hmget(in_room(room, "log"), list(map(str, numbers)))
+        found = await self.ask("HMGET", in_room(room, "log"), *numbers)
         return [entry for entry in found if isinstance(entry, bytes)]
 
     async def heads(self, rooms: Mapping[str, Sequence[str]]) -> dict[str, list[int]]:
         """One round trip for all rooms of this node."""
         names = list(rooms)
-        asked = [
-            self._calls.call("HMGET", in_room(room, "heads"), ":room", *rooms[room]) for room in names
-        ]
+        asked = [self._calls.call("HMGET", in_room(room, "heads"), ":room", *rooms[room]) for room in names]
         found = await asyncio.gather(*asked, return_exceptions=True)
         heads = {}
         for room, values in zip(names, found, strict=True):
@@ -253,8 +254,7 @@ class Broker:
 
     async def standing(self, room: str, user: str) -> Mapping[str, str]:
         """A person's standing in a room; empty where they never were in it."""
-        with told():
-            found = await self._client.hgetall(in_room(room, f"person:{user}"))
+        found = await self.ask("HGETALL", in_room(room, f"person:{user}"))
         return {text(name): text(value) for name, value in found.items()}
 
     async def is_writable(self) -> bool:
@@ -272,12 +272,3 @@ class Broker:
 def text(value: object) -> str:
     """What the store keeps as bytes, as text."""
     return str(value, "utf-8") if isinstance(value, bytes) else str(value)
-
-
-@contextlib.contextmanager
-def told() -> Iterator[None]:
-    """Every way in which a read can fail is one: the store is away."""
-    try:
-        yield
-    except (RedisError, OSError, TimeoutError) as error:
-        raise Unavailable from error

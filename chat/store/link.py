@@ -78,10 +78,17 @@ class Link(asyncio.Protocol):
             return answer
         return self._send(answer, words)
 
+    async def ask(self, *words: Word) -> Any:
+        """Send a command and wait for its answer. Raises Unavailable, whatever is wrong with the store."""
+        try:
+            return await self.call(*words)
+        except hiredis.HiredisError as error:
+            raise Unavailable(str(error).split(" ", 1)[0]) from None
+
     def _send(self, answer: asyncio.Future[Any], words: tuple[Word, ...]) -> asyncio.Future[Any]:
         if not self._unsent:
             asyncio.get_running_loop().call_soon(self._flush)
-        self._unsent.append(hiredis.pack_command(words))
+        self._unsent.append(hiredis.pack_command(words)  # type: ignore[arg-type]  # its stub names a tuple of one)
         self._waiting.append(answer)
         return answer
 
@@ -91,7 +98,7 @@ class Link(asyncio.Protocol):
             return
         if not self._unsent:
             asyncio.get_running_loop().call_soon(self._flush)
-        self._unsent.append(hiredis.pack_command(words))
+        self._unsent.append(hiredis.pack_command(words)  # type: ignore[arg-type]  # its stub names a tuple of one)
 
     def _flush(self) -> None:
         data = b"".join(self._unsent)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 import time
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import msgpack
-from redis.asyncio import Redis
 
 from chat.node.ports import Person, Redeemed
-from chat.store.broker import Broker, text, told
+from chat.store.broker import Broker, text
 from chat.store.keys import (
     BANNED,
     CHANGES,
@@ -31,7 +32,7 @@ from chat.store.keys import (
 def fold_name(name: str) -> str:
     """What makes two names the same: case, width, marks and spacing aside."""
     plain = unicodedata.normalize("NFKD", name).casefold()
-    return "".join(char for char in plain if char.isalnum())
+    return "".join(char for char in plain if char.isalnum()) or plain
 
 
 def digest(code: str) -> str:
@@ -56,16 +57,15 @@ class Invite:
 class People:
     """Implements `chat.node.ports.People`, and what the command line does beside."""
 
-    def __init__(self, client: Redis, broker: Broker) -> None:
-        self._client = client
+    def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self._ask = broker.ask
 
     # ── a person ─────────────────────────────────────────────────────────────────────────────────
 
     async def person(self, user: str) -> Person:
         """What is known of somebody; of a stranger only the id."""
-        with told():
-            found: dict[object, bytes] = await self._client.hgetall(user_key(user))
+        found: dict[bytes, bytes] = await self._ask("HGETALL", user_key(user))
         said = {name: text(found.get(name.encode(), b"")) for name in ("name", "country", "language")}
         grants = found.get(b"grants")
         banned = int(found[b"banned"]) if b"banned" in found else None
@@ -84,25 +84,22 @@ class People:
 
     async def remember(self, user: str, fields: Mapping[str, Any]) -> None:
         """Keep what a person chose."""
-        packed = {
-            name: msgpack.packb(value) if isinstance(value, list | dict) else value
+        packed = [
+            (name, msgpack.packb(value) if isinstance(value, list | dict) else value)
             for name, value in fields.items()
-        }
-        with told():
-            await self._client.hset(user_key(user), mapping=packed)
+        ]
+        await self._ask("HSET", user_key(user), *chain.from_iterable(packed))
 
     async def take_name(self, user: str, name: str) -> bool:
         """Make a name this person's; the one they had is free again."""
         folded = fold_name(name)
-        with told():
-            if not await self._client.hsetnx(NAMES, folded, user):
-                owner = await self._client.hget(NAMES, folded)
-                if owner != user.encode():
-                    return False
-            before = await self._client.hget(user_key(user), "name")
-            await self._client.hset(user_key(user), "name", name)
-            if before and fold_name(text(before)) != folded:
-                await self._client.hdel(NAMES, fold_name(text(before)))
+        if not await self._ask("HSETNX", NAMES, folded, user):
+            if await self._ask("HGET", NAMES, folded) != user.encode():
+                return False
+        before = await self._ask("HGET", user_key(user), "name")
+        await self._ask("HSET", user_key(user), "name", name)
+        if before and fold_name(text(before)) != folded:
+            await self._ask("HDEL", NAMES, fold_name(text(before)))
         return True
 
     # ── grants and bans ──────────────────────────────────────────────────────────────────────────
@@ -114,26 +111,26 @@ class People:
         if name:
             fields["name"] = name
         await self.remember(user, fields)
-        with told():
-            await (self._client.sadd(STAFF, user) if grants else self._client.srem(STAFF, user))
-            await self._client.publish(CHANGES, b"\0" * 8 + user.encode())
+        await self._ask("SADD" if grants else "SREM", STAFF, user)
+        await self._tell_change(user)
+
+    async def _tell_change(self, user: str) -> None:
+        await self._ask("PUBLISH", CHANGES, b"\0" * 8 + user.encode())
 
     async def staff(self) -> list[Person]:
         """All who were granted a role on the command line."""
-        with told():
-            users = await self._client.smembers(STAFF)
+        users = await self._ask("SMEMBERS", STAFF)
         return [await self.person(text(user)) for user in sorted(users)]
 
     async def ban(self, user: str, till: int | None) -> None:
         """Note a ban, or its end, and tell all nodes."""
-        with told():
-            if till is None:
-                await self._client.hdel(user_key(user), "banned")
-                await self._client.srem(BANNED, user)
-            else:
-                await self._client.hset(user_key(user), "banned", till)
-                await self._client.sadd(BANNED, user)
-            await self._client.publish(CHANGES, b"\0" * 8 + user.encode())
+        if till is None:
+            await self._ask("HDEL", user_key(user), "banned")
+            await self._ask("SREM", BANNED, user)
+        else:
+            await self._ask("HSET", user_key(user), "banned", till)
+            await self._ask("SADD", BANNED, user)
+        await self._tell_change(user)
 
     def on_change(self, hear: Callable[[str], None]) -> None:
         """Hear of each person whose rights changed, on any node."""
@@ -143,28 +140,27 @@ class People:
 
     async def connected(self, user: str, most: int) -> bool:
         """Count a connection; those of nodes whose lease ended do not count."""
-        key = sessions_key(user)
-        with told():
-            await self._client.hincrby(key, self._broker.node, 1)
-            if not most:
-                return True
-            counts, leases = await self._client.hgetall(key), await self._client.hgetall(NODES)
-            now = time.time() * 1000
-            live = sum(
-                max(int(count), 0)
-                for node, count in counts.items()
-                if node == self._broker.node.encode() or float(leases.get(node, 0)) > now
-            )
-            if live > most:
-                await self._client.hincrby(key, self._broker.node, -1)
-                return False
+        key, node = sessions_key(user), self._broker.node
+        await self._ask("HINCRBY", key, node, 1)
+        if not most:
+            return True
+        counts, leases = await asyncio.gather(self._ask("HGETALL", key), self._ask("HGETALL", NODES))
+        now = time.time() * 1000
+        live = sum(
+            max(int(count), 0)
+            for other, count in counts.items()
+            if other == node.encode() or float(leases.get(other, 0)) > now
+        )
+        if live > most:
+            await self._ask("HINCRBY", key, node, -1)
+            return False
         return True
 
     async def disconnected(self, user: str) -> None:
         """Count one less."""
-        with told():
-            if int(await self._client.hincrby(sessions_key(user), self._broker.node, -1)) <= 0:
-                await self._client.hdel(sessions_key(user), self._broker.node)
+        key, node = sessions_key(user), self._broker.node
+        if int(await self._ask("HINCRBY", key, node, -1)) <= 0:
+            await self._ask("HDEL", key, node)
 
     # ── invites ──────────────────────────────────────────────────────────────────────────────────
 
@@ -187,26 +183,38 @@ class People:
     async def invite(self, room: str, *, role: str, most: int, expires: int, label: str = "") -> str:
         """Make an invite and return its code, 128 random bits; only its digest is kept."""
         code = secrets.token_urlsafe(16)
-        fields = {"room": room, "role": role, "most": most, "used": 0, "expires": expires, "label": label, "revoked": "0"}
-        with told():
-            await self._client.hset(invite_key(digest(code)), mapping=fields)
-            await self._client.sadd(INVITES, digest(code))
+        fields: dict[str, str | int] = {
+            "room": room,
+            "role": role,
+            "most": most,
+            "used": 0,
+            "expires": expires,
+            "label": label,
+            "revoked": "0",
+        }
+        await self._ask("HSET", invite_key(digest(code)), *chain.from_iterable(fields.items()))
+        await self._ask("SADD", INVITES, digest(code))
         return code
 
     async def invites(self) -> list[Invite]:
         """All invites."""
         found = []
-        with told():
-            for name in sorted(await self._client.smembers(INVITES)):
-                fields = await self._client.hgetall(invite_key(text(name)))
-                told_of = {text(key): text(value) for key, value in fields.items()}
-                if told_of:
-                    found.append(
-                        Invite(
-                            text(name), told_of["room"], told_of["role"], told_of["label"], int(told_of["used"]),
-                            int(told_of["most"]), int(told_of["expires"]), told_of["revoked"] == "1",
-                        )
+        for name in sorted(await self._ask("SMEMBERS", INVITES)):
+            fields = await self._ask("HGETALL", invite_key(text(name)))
+            said = {text(key): text(value) for key, value in fields.items()}
+            if said:
+                found.append(
+                    Invite(
+                        text(name),
+                        said["room"],
+                        said["role"],
+                        said["label"],
+                        int(said["used"]),
+                        int(said["most"]),
+                        int(said["expires"]),
+                        said["revoked"] == "1",
                     )
+                )
         return found
 
     async def revoke_invite(self, prefix: str) -> list[str]:
@@ -214,7 +222,6 @@ class People:
         revoked = []
         for invite in await self.invites():
             if invite.digest.startswith(prefix):
-                with told():
-                    await self._client.hset(invite_key(invite.digest), "revoked", "1")
+                await self._ask("HSET", invite_key(invite.digest), "revoked", "1")
                 revoked.append(invite.digest)
         return revoked
