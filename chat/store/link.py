@@ -53,7 +53,10 @@ class Link(asyncio.Protocol):
         self.is_up = False
 
     async def open(self) -> None:
-        """Connect for the first time, and stay connected. Raises Unavailable where the store does not answer."""
+        """Connect for the first time, and stay connected.
+
+        Raises Unavailable where the store does not answer.
+        """
         try:
             await self._connect()
         except (OSError, TimeoutError, Unavailable) as error:
@@ -88,17 +91,17 @@ class Link(asyncio.Protocol):
     def _send(self, answer: asyncio.Future[Any], words: tuple[Word, ...]) -> asyncio.Future[Any]:
         if not self._unsent:
             asyncio.get_running_loop().call_soon(self._flush)
-        self._unsent.append(hiredis.pack_command(words)  # type: ignore[arg-type]  # its stub names a tuple of one)
+        self._unsent.append(hiredis.pack_command(words))  # type: ignore[arg-type]  # its stub: a tuple of one
         self._waiting.append(answer)
         return answer
 
     def tell(self, *words: Word) -> None:
-        """Send a command whose answer comes as a push (subscribe, unsubscribe), or nothing where the link is down."""
+        """Send a command whose answer comes as a push (subscribe, unsubscribe); nothing where the link is down."""
         if self._transport is None or not self.is_up:
             return
         if not self._unsent:
             asyncio.get_running_loop().call_soon(self._flush)
-        self._unsent.append(hiredis.pack_command(words)  # type: ignore[arg-type]  # its stub names a tuple of one)
+        self._unsent.append(hiredis.pack_command(words))  # type: ignore[arg-type]  # its stub: a tuple of one
 
     def _flush(self) -> None:
         data = b"".join(self._unsent)
