@@ -41,7 +41,7 @@ class Stored:
 
 @asynccontextmanager
 async def store_of(settings: Settings, *, own: EmbeddedStore | None = None) -> AsyncIterator[Stored]:
-    """The checked store of these settings: an existing one, `own`, or for one command that of the data directory."""
+    """The checked store of these settings: one that exists, `own`, or for one command the folder's."""
     key = load_key(settings.data, settings.key_file)
     if settings.store is not None:
         async with _connected(settings, settings.store, key, None) as stored:
@@ -111,13 +111,19 @@ class Content:
 
 
 def read_content(folder: Path) -> Content:
-    """Read rooms, rules, words and helplines. Raises ConfigError or RuleError with everything that is wrong."""
+    """Read rooms, rules, words and helplines.
+
+    Raises ConfigError or RuleError with everything that is wrong.
+    """
     return Content(load_rooms(folder), load(folder), load_care(folder))
 
 
 @asynccontextmanager
 async def node_of(settings: Settings, content: Content) -> AsyncIterator[tuple[Node, bool]]:
-    """A whole node over its store, and whether the store was fresh. It notices by itself when positions are lost."""
+    """A whole node over its store, and whether the store was fresh.
+
+    It notices by itself when positions are lost.
+    """
     if settings.store is not None:
         async with store_of(settings) as stored, _running(settings, content, stored, None) as found:
             yield found
@@ -156,7 +162,8 @@ async def _running(
                 durable=settings.external_durable,
             )
         except StoreRefused as refused:
-            log.error("store.refused", error=type(refused).__name__)
+            # Which refusal it is says all; a trace would add nothing.
+            log.error("store.refused", error=type(refused).__name__)  # noqa: TRY400
             return
         if epoch != node.epoch:
             log.warning("store.new_epoch", epoch=epoch)

@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from redis.asyncio import Redis
@@ -12,6 +12,9 @@ from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
+
+Client: TypeAlias = Redis
+"""A store that is spoken to; for those who hand it on and may not know the vendor."""
 
 # Seconds that one call may take. Without a bound a stopped store hangs its caller for ever.
 ANSWER_WITHIN = 5.0
