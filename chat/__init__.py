@@ -1,5 +1,3 @@
 """Hearth: a moderated group chat server for mental-health peer support."""
 
-from typing import Final
-
-__version__: Final = "0.1.0"
+__version__ = "0.1.0"
