@@ -15,6 +15,8 @@ from chat.store.address import StoreRefused
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 LOG_LIMIT = 1 << 20
+# What the server (Redis 7.0 to Valkey 9.1) says last, once its log is synced.
+GOODBYE = b"is now ready to exit, bye bye..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,14 @@ class Account:
     clean: bool
     doubt: bool
 
-    def kept_all(self, boot: str) -> bool:
+    def kept_all(self, boot: str, *, said_goodbye: bool) -> bool:
         """Whether all that was acknowledged then is on disk now.
 
-        Killed processes leave what they wrote to the system, so that only a lost machine, seen by its new
-        boot, can cost what was not synced yet.
+        Without `always` the server may answer before it writes, so that its own death can cost something. A
+        killed node could not note that its store ended well; the server's last words, of this boot, say so.
         """
-        return not self.doubt and (self.fsync == "always" or self.clean or (boot != "" and self.boot == boot))
+        ended_well = self.clean or (said_goodbye and boot != "" and self.boot == boot)
+        return not self.doubt and (self.fsync == "always" or ended_well)
 
 
 def boot() -> str:
@@ -180,7 +183,8 @@ class Directory:
         """Note a new run; True where something may be lost since the last. The doubt stays until settled."""
         now = boot()
         last = self.account()
-        doubt = self._has_log() and (last is None or not last.kept_all(now) or self._is_shorter())
+        kept = last is not None and last.kept_all(now, said_goodbye=self._said_goodbye())
+        doubt = self._has_log() and (not kept or self._is_shorter())
         self._note(Account(boot=now, fsync=fsync, clean=False, doubt=doubt))
         return doubt
 
@@ -189,11 +193,17 @@ class Directory:
         if account := self.account():
             self._note(replace(account, doubt=True))
 
-    def settle(self, *, clean: bool = False) -> None:
-        """Note that all is told: the epoch is written, or (`clean`) the store has ended in good order."""
+    def settle(self) -> None:
+        """Note that the epoch is written: what may be lost is told."""
         self.mark()
         if account := self.account():
-            self._note(replace(account, clean=clean, doubt=False))
+            self._note(replace(account, doubt=False))
+
+    def close(self) -> None:
+        """Note that the store has ended in good order, everything written out."""
+        self.mark()
+        if account := self.account():
+            self._note(replace(account, clean=True))
 
     def mark(self) -> None:
         """Note how long the log is, so that one which comes back shorter is seen even if cut between entries.
@@ -261,6 +271,13 @@ class Directory:
                 self.log.replace(self.log.with_name("store.log.old"))
         descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         return descriptor, os.fstat(descriptor).st_size
+
+    def _said_goodbye(self) -> bool:
+        """Whether the server's last words are those of a good end."""
+        with contextlib.suppress(OSError), self.log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 256))
+            return file.read().rstrip().endswith(GOODBYE)
+        return False
 
     def log_since(self, offset: int) -> str:
         """What the server said since then."""

@@ -30,8 +30,9 @@ PREFIX = "hearth-"
 
 BACKOFF = 0.05
 BACKOFF_LIMIT = 5.0
-# A store that has been up this long is started again at once.
-SETTLED_AFTER = 10.0
+# A store that comes up is started again soon, each time a little later if it falls at once.
+FALL_LIMIT = 0.25
+SETTLED_AFTER = 1.0
 MARK_EVERY = 0.25
 
 # What the server says (Redis 7.0 to Valkey 9.1) when the log's end was cut, and when more than that is wrong.
@@ -58,9 +59,10 @@ class StoreDamaged(StoreRefused):
 class EmbeddedStore:
     """A valkey-server of our own on one data directory, as an asynchronous context.
 
-    `fsync` is `always` (an answer means: on disk), `everysec` or `no`. `server` names another binary. `brief`
-    says that it is up for one command only, so that others wait for it. `on_restart(epoch)` is called each
-    time that the store is up again after a crash; an epoch that changed means that something may be lost.
+    `fsync` is `always` (an answer means: on disk), or `everysec` or `no` (faster; then every end of the store
+    but a good one is a new epoch). `server` names another binary. `brief` says that it is up for one command
+    only, so that others wait for it. `on_restart(epoch)` is called each time that the store is up again after
+    a crash; an epoch that changed means that something may be lost.
     """
 
     def __init__(
@@ -199,16 +201,16 @@ class EmbeddedStore:
             code = await self._process.wait()
             # Nobody writes now: this is how long the log was.
             self.directory.mark()
-            if time.monotonic() - self._since > SETTLED_AFTER:
-                wait = BACKOFF
+            fell = time.monotonic() - self._since < SETTLED_AFTER
+            wait = min(wait * 2, FALL_LIMIT) if fell else BACKOFF
             log.error("store.ended", code=code, wait=wait)
             while True:
                 await asyncio.sleep(wait)
-                wait = min(wait * 2, BACKOFF_LIMIT)
                 try:
                     await self._start()
                 except (StoreRefused, OSError) as error:
                     # Which refusal it is says all; a trace would add nothing.
+                    wait = min(wait * 2, BACKOFF_LIMIT)
                     log.error("store.refused", error=type(error).__name__, wait=wait)  # noqa: TRY400
                 else:
                     break
@@ -233,10 +235,8 @@ class EmbeddedStore:
         ends = await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = ()
         if self._process is not None:
-            up = self._process.returncode is None
-            good = await stop(self._process)
-            if up and self.epoch:
-                self.directory.settle(clean=good)
+            if await stop(self._process):
+                self.directory.close()
             self._process = None
         await self._leave_watch()
         if self._lock >= 0:

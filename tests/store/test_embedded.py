@@ -280,19 +280,45 @@ async def test_damage_within_the_log_is_refused_and_left_as_it_is(tmp_path: Path
     ("fsync", "clean", "boot", "kept"),
     [
         ("always", False, "another", True),
-        ("everysec", False, "this", True),
         ("everysec", True, "another", True),
+        ("everysec", False, "this", True),
         ("everysec", False, "another", False),
         ("everysec", False, "", False),
         ("no", False, "another", False),
     ],
 )
-async def test_only_a_lost_machine_can_cost_what_was_not_synced(
+async def test_what_was_not_synced_is_vouched_for_by_a_good_end_alone(
     fsync: str, clean: bool, boot: str, kept: bool
 ) -> None:
+    """`boot` is the one in which the server's last words were those of a good end; this one, or not."""
     account = Account(boot=boot, fsync=fsync, clean=clean, doubt=False)
-    assert account.kept_all("" if not boot else "this") is kept
-    assert not Account(boot=boot, fsync=fsync, clean=clean, doubt=True).kept_all(boot)
+    now = "" if not boot else "this"
+    assert account.kept_all(now, said_goodbye=True) is kept
+    assert account.kept_all(now, said_goodbye=False) is (clean or fsync == "always")
+    assert not Account(boot=boot, fsync=fsync, clean=clean, doubt=True).kept_all(boot, said_goodbye=True)
+
+
+async def test_without_always_a_killed_store_gets_a_new_epoch_and_a_killed_node_does_not(
+    tmp_path: Path,
+) -> None:
+    """The server may have answered before it wrote; but when its node is gone it ends well by itself."""
+    async with EmbeddedStore(tmp_path, fsync="everysec") as store:
+        epoch = store.epoch
+        os.kill(store.pid, signal.SIGTERM)
+        await wait_until(lambda: store.restarts == 1)
+        assert store.epoch == epoch
+        os.kill(store.pid, signal.SIGKILL)
+        await wait_until(lambda: store.restarts == 2)
+        assert store.epoch != epoch
+
+
+async def test_a_doubt_outlives_an_end_in_good_order(tmp_path: Path) -> None:
+    """The node may be stopped between the cut and the new epoch."""
+    async with EmbeddedStore(tmp_path) as store:
+        epoch = store.epoch
+        store.directory.doubt()
+    async with EmbeddedStore(tmp_path) as store:
+        assert store.epoch != epoch
 
 
 async def test_a_log_of_unknown_origin_gets_a_new_epoch(tmp_path: Path) -> None:
