@@ -1,9 +1,12 @@
-"""What people say: judged, then taken to the store in one step. From rights to the script's call there is no wait."""
+"""What people say: judged, then taken to the store in one step.
+
+From rights to the script's call there is no wait.
+"""
 
 from __future__ import annotations
 
 import time
-
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -61,7 +64,10 @@ class Said:
 
 
 def judge(node: Node, room: Room, caller: Caller, role: Role, text: str) -> Judgement:
-    """Both answers about a text, read with what was said before. A text over the limit is judged at both its ends."""
+    """Both answers about a text, read with what was said before.
+
+    A text over the limit is judged at both its ends.
+    """
     started = time.perf_counter()
     context = room.context.remarks(node.pipeline)
     limit = node.settings.limits.text
@@ -84,7 +90,10 @@ def judge(node: Node, room: Room, caller: Caller, role: Role, text: str) -> Judg
 
 
 def judge_label(node: Node, text: str | None, limit: int) -> str | None:
-    """A short text that others read: a warning, a topic, a reason. Refused where the room could not take it."""
+    """A short text that others read: a warning, a topic, a reason.
+
+    Refused where the room could not take it.
+    """
     if text is None:
         return None
     text = " ".join(clean(text).split())
@@ -93,7 +102,11 @@ def judge_label(node: Node, text: str | None, limit: int) -> str | None:
     if text:
         verdict = node.pipeline.judge(text, staff=True)
         if verdict.action is not Action.DELIVER:
-            told = verdict.author_reasons[0].text if verdict.author_reasons else "Please choose other words here."
+            told = (
+                verdict.author_reasons[0].text
+                if verdict.author_reasons
+                else "Please choose other words here."
+            )
             raise Refused(ErrorCode.BAD_REQUEST, told)
     return text
 
@@ -149,13 +162,19 @@ async def _edit(
     caller = node.caller(session)
     text, too_long = _readable(node, command.text)
     verdict = judge(node, room, caller, role, text)
-    said = Said("edit", room, caller, role, command.key, text, verdict, target=command.seq, refuse=refuse or too_long)
+    said = Said(
+        "edit", room, caller, role, command.key, text, verdict, target=command.seq, refuse=refuse or too_long
+    )
     masked = verdict.action is Action.MASK
-    return await _accept(node, said, Edited(room=room.id, target=command.seq, text=verdict.text, masked=masked))
+    return await _accept(
+        node, said, Edited(room=room.id, target=command.seq, text=verdict.text, masked=masked)
+    )
 
 
-async def _from_outside(node: Node, session: Session, command: Any, say: Callable[..., Awaitable[Frame]]) -> Frame:
-    """A text from somebody who is not in the room, or was taken out of it: refused, but read and cared for."""
+async def _from_outside(
+    node: Node, session: Session, command: Post | Edit, say: Callable[..., Awaitable[Frame]]
+) -> Frame:
+    """A text from somebody who is not in the room, or no longer: refused, but read and cared for."""
     role = node.caller(session).role(command.room)
     if role is None or command.room not in await node.hub.known():
         raise Refused(ErrorCode.NOT_FOUND)
@@ -198,7 +217,10 @@ def _readable(node: Node, text: str, *, may_be_empty: bool = False) -> tuple[str
 
 
 async def _accept(node: Node, said: Said, event: Frame | None) -> Frame:
-    """Take a judged text to the store. Where the room holds posts, and this node did not know, ask once more."""
+    """Take a judged text to the store.
+
+    Where the room holds posts, and this node did not know, ask once more.
+    """
     body = pack(event) if event is not None else b""
     waits = False
     for _ in range(3):
@@ -221,10 +243,12 @@ def _args(node: Node, said: Said, body: bytes, *, waits: bool) -> dict[str, Any]
     card = support_for(node, room, said.caller, judgement, severity, said.key, held=not is_delivered)
     reasons = _reasons(judgement, waits=waits, is_delivered=is_delivered)
     is_flagged = said.op == "help" or not is_delivered or judgement.flag
-    flag = _flag(said, severity, is_delivered) if is_flagged else None
+    flag = _flag(said, severity) if is_flagged else None
     held = None
     if not is_delivered and said.op != "help" and flag is not None:
-        held = pack(Held(room=room.id, key=said.key or "", text=said.text, reasons=reasons or [], flag=flag.flag))
+        held = pack(
+            Held(room=room.id, key=said.key or "", text=said.text, reasons=reasons or [], flag=flag.flag)
+        )
     answer: Frame
     if said.op == "help":
         answer = Ok(room=room.id)
@@ -258,23 +282,25 @@ def _args(node: Node, said: Said, body: bytes, *, waits: bool) -> dict[str, Any]
         "crisis": severity >= Severity.MODERATE,
         "replaced_text": REPLACED,
     }
-    for name, value in (
-        ("key", said.key),
-        ("target", said.target),
-        ("reply_to", said.reply_to),
-        ("replaces", said.replaces),
-        ("waits", waits or None),
-        ("refuse", said.refuse and str(said.refuse)),
-        ("held", held),
-    ):
-        if value is not None:
-            args[name] = value
+    optional = {
+        "key": said.key,
+        "target": said.target,
+        "reply_to": said.reply_to,
+        "replaces": said.replaces,
+        "waits": waits or None,
+        "refuse": said.refuse and str(said.refuse),
+        "held": held,
+    }
+    args |= {name: value for name, value in optional.items() if value is not None}
     if flag is not None:
         args["flag"] = msgspec.to_builtins(flag)
     elif severity >= Severity.MODERATE:
-        args["flag"] = msgspec.to_builtins(_flag(said, severity, is_delivered))
+        args["flag"] = msgspec.to_builtins(_flag(said, severity))
     if card is not None:
         args["support"] = pack(_given(room, card))
+        if is_delivered:
+            unseen = support_for(node, room, said.caller, judgement, severity, said.key, held=True)
+            args["unseen"] = pack(_given(room, unseen)) if unseen is not None else None
     return args
 
 
@@ -288,7 +314,7 @@ def _reasons(judgement: Judgement, *, waits: bool, is_delivered: bool) -> list[R
     return list(found.values()) or None if not is_delivered or judgement.action is Action.MASK else None
 
 
-def _flag(said: Said, severity: Severity, is_delivered: bool) -> FlagEvent:
+def _flag(said: Said, severity: Severity) -> FlagEvent:
     """What staff see. Below high, parts that were masked are kept nowhere."""
     judgement = said.judgement
     original = severity >= Severity.HIGH or judgement.action is not Action.MASK
@@ -330,7 +356,10 @@ def support_for(
     *,
     held: bool,
 ) -> Support | None:
-    """The author's support: a card where the text carries a crisis signal. The page's own quiet link serves below."""
+    """The author's support: a card where the text carries a crisis signal.
+
+    The page's own quiet link serves below.
+    """
     if severity < Severity.MODERATE:
         return None
     card = node.care.card(
@@ -340,7 +369,6 @@ def support_for(
         language=caller.language or room.policy.language,
         held=held,
     )
-    node.counts.support += 1
     return Support(
         key=key or "",
         severity=card.severity,
@@ -367,13 +395,20 @@ def _given(room: Room, card: Support) -> SupportGiven:
 
 def _answer(node: Node, said: Said, reply: dict[str, Any]) -> Frame:
     """The script's reply as the command's: a refusal carries the support that its text called for."""
+    node.counts.support += said.judgement.crisis
     if "code" in reply:
         node.counts.refused += 1
         severity = said.judgement.severity
         card = None
         if reply.get("support"):
             card = support_for(
-                node, said.room, said.caller, said.judgement, max(severity, Severity.MODERATE), said.key, held=False
+                node,
+                said.room,
+                said.caller,
+                said.judgement,
+                max(severity, Severity.MODERATE),
+                said.key,
+                held=True,
             )
         code = ErrorCode(reply["code"])
         wait = reply.get("wait")
@@ -397,5 +432,3 @@ def _answer(node: Node, said: Said, reply: dict[str, Any]) -> Frame:
     else:
         node.counts.blocked += 1
     return posted
-
-

@@ -8,7 +8,8 @@
 --        answer   the `posted` or `ok` to give, without seq and flag
 --        flag     the flag to raise, without rev and times, or nothing;  due: seconds until somebody should be there
 --        crisis   whether the text carries a crisis signal
---        support, held   private events for the author, or nothing
+--        support, held   private events for the author, or nothing;  unseen: the support that a refused text gets,
+--                 which does not say that the room sees it
 --        refuse   a code that the node found already: nothing is delivered, a crisis is flagged all the same
 --        replaces key of an own held message that this one takes the place of;  reply_to: seq
 --        burst, interval (ms between posts, 0: no limit)
@@ -111,7 +112,7 @@ local code, wait = refusal()
 if code then
   if not arg.crisis or code == 'not_found' and rank == 0 then return refused(code, wait) end
   local flag = raise('refused')
-  if not receipt.flag and arg.support then tell(arg.user, arg.support) end
+  if not receipt.flag and arg.support then tell(arg.user, arg.unseen or arg.support) end
   remember({flag = flag})
   return cmsgpack.pack({code = code, wait = wait, flag = flag, support = true})
 end
