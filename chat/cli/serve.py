@@ -28,7 +28,9 @@ FIRST_LINKS = 12 * 3600.0
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
-    parser = commands.add_parser("serve", help="run the server", description="Run the server until it is stopped.")
+    parser = commands.add_parser(
+        "serve", help="run the server", description="Run the server until it is stopped."
+    )
     parser.add_argument("--host", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on, 0 for any free one (8765)")
     parser.add_argument("--data", type=Path, help="folder for the embedded store and the token key")
@@ -36,7 +38,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--store", help="address of a Valkey or Redis to use instead of the embedded one")
     parser.add_argument("--tls-cert", type=Path, help="certificate chain, to serve over TLS")
     parser.add_argument("--tls-key", type=Path, help="its private key")
-    parser.add_argument("--insecure", action="store_true", default=None, help="serve a public address without TLS")
+    parser.add_argument(
+        "--insecure", action="store_true", default=None, help="serve a public address without TLS"
+    )
     parser.set_defaults(func=run)
 
 
@@ -71,7 +75,8 @@ async def _serve(settings: Settings, content: Content) -> None:
             port = await app.start()
         except OSError as error:
             raise CommandError(
-                f"can't listen on {settings.host} port {settings.port} ({os.strerror(error.errno or 0).lower()}): "
+                f"can't listen on {settings.host} port {settings.port}"
+                f" ({os.strerror(error.errno or 0).lower()}): "
                 "stop what uses it, or choose another --port"
             ) from None
         await _welcome(node, settings, port, is_fresh=is_fresh)
@@ -83,11 +88,12 @@ async def _serve(settings: Settings, content: Content) -> None:
 
 
 async def reload_rules(node: Node, folder: Path) -> None:
-    """Read the rules anew: the new set is proved first, beside the running one, and refused whole if it is bad."""
+    """Read the rules anew: the new set is proved beside the running one, and refused whole if it is bad."""
     try:
         pipeline = await asyncio.to_thread(load, folder)
     except RuleError as error:
-        log.error("rules.refused", error=type(error).__name__)
+        # Which refusal it is says all; a trace would add nothing.
+        log.error("rules.refused", error=type(error).__name__)  # noqa: TRY400
         return
     node.pipeline = pipeline
     log.info("rules.loaded", digest=pipeline.digest)

@@ -25,7 +25,10 @@ EARLIER = 20
 TOLD = {
     "approve": "Your message is in the room now. Thank you for waiting.",
     "warn": "Your message is in the room now, with a note before it for those who need one.",
-    "retract": "Your message stays between you and our team. You are welcome to write it another way, or to use help.",
+    "retract": (
+        "Your message stays between you and our team. "
+        "You are welcome to write it another way, or to use help."
+    ),
     "muted": MUTED,
     "removed": REMOVED,
 }
@@ -48,8 +51,8 @@ async def watch(node: Node, session: Session, command: Watch) -> Queue:
     for name in rooms:
         if await _has_lost_role(node, session, name):
             raise Refused(ErrorCode.FORBIDDEN)
-        async with node.hub.opened(name) as room:
-            room.watchers.add(session)
+        async with node.hub.opened(name) as opened:
+            opened.watchers.add(session)
             session.watched = session.watched | {name}
     for name in session.watched - set(rooms):
         if (left := node.hub.rooms.get(name)) is not None:
@@ -71,7 +74,7 @@ async def _has_lost_role(node: Node, session: Session, room: str) -> bool:
 
 
 async def _find(node: Node, session: Session, flag: str, command: str) -> tuple[str, Role, dict[str, Any]]:
-    """The flag that a command names: what the caller may not see is not found, what they may not do is forbidden."""
+    """The flag that a command names: "not found" where the caller may not see it, else maybe "forbidden"."""
     caller = node.caller(session)
     least = RIGHTS[command].least
     if not any(Role(role).rank >= least.rank for role in caller.grants.values()):
@@ -164,7 +167,11 @@ async def _recent_of(node: Node, room: str, author: str) -> list[bytes]:
     """The author's own messages among the room's latest."""
     head = (await node.broker.heads({room: []}))[room][0]
     found = await node.broker.read(room, None, head - 200, head)
-    mine = [entry for _, entry in found if (event := unpack(entry))["type"] == "message" and event["from"]["id"] == author]
+    mine = [
+        entry
+        for _, entry in found
+        if (event := unpack(entry))["type"] == "message" and event["from"]["id"] == author
+    ]
     return mine[-AROUND:]
 
 
@@ -184,7 +191,8 @@ async def decide(node: Node, session: Session, command: Decide) -> Ok:
     waits = flag["verdict"] in ("held", "blocked")
     if waits and command.action == "dismiss":
         raise Refused(
-            ErrorCode.BAD_REQUEST, "This text waits: please approve it, release it with a warning, or retract it."
+            ErrorCode.BAD_REQUEST,
+            "This text waits: please approve it, release it with a warning, or retract it.",
         )
     text = _judged_note(node, command.text)
     reply = await _step(
@@ -214,10 +222,13 @@ async def report(node: Node, session: Session, command: Report) -> Ok:
     caller = node.caller(session)
     reason = clean(command.reason)
     if len(reason) > node.settings.limits.report:
-        raise Refused(ErrorCode.TOO_LONG, f"Please keep the reason to {node.settings.limits.report} characters.")
+        raise Refused(
+            ErrorCode.TOO_LONG, f"Please keep the reason to {node.settings.limits.report} characters."
+        )
     new = FlagEvent(
-        flag=new_flag_id(room.id), rev=0, kind="report", room=room.id, state="open", severity="none", categories=[],
-        reasons=[], author={}, text=None, verdict="delivered", opened_at=0, due_at=0, reports=[], attended_by=[],
+        flag=new_flag_id(room.id), rev=0, kind="report", room=room.id, state="open", severity="none",
+        categories=[], reasons=[], author={}, text=None, verdict="delivered", opened_at=0, due_at=0,
+        reports=[], attended_by=[],
     )  # fmt: skip
     args = node.act_args(
         session, role, "report",
@@ -250,7 +261,12 @@ async def unban(node: Node, session: Session, command: Unban) -> Ok:
         raise Refused(ErrorCode.FORBIDDEN, "Nobody acts on themselves. A colleague can help.")
     for room in await node.hub.known():
         args = node.act_args(
-            session, role, "unban", least=Role.MODERATOR.rank + 1, user=command.user, reason=clean(command.reason)
+            session,
+            role,
+            "unban",
+            least=Role.MODERATOR.rank + 1,
+            user=command.user,
+            reason=clean(command.reason),
         )
         refuse_unless_ok(await node.broker.act(room, args))
     await node.people.ban(command.user, None)
@@ -265,7 +281,10 @@ def _may_everywhere(node: Node, session: Session, command: str) -> Role:
 
 
 async def _ban_everywhere(node: Node, session: Session, user: str, seconds: int, reason: str) -> None:
-    """Every room has its own copy of a ban. One that refuses stops the rest: the caller does not stand above."""
+    """Every room has its own copy of a ban.
+
+    One that refuses stops the rest: the caller does not stand above.
+    """
     caller = node.caller(session)
     for room in await node.hub.known():
         role = caller.role(room)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -84,13 +84,13 @@ async def _by_token(node: Node, command: Hello) -> tuple[Caller, str | None]:
     person = await node.people.person(claims.user)
     if person.banned is not None:
         raise Refused(ErrorCode.BANNED, close=CloseCode.BANNED)
-    grants, issued = claims.grants, claims.issued_at
+    grants: Mapping[str, str] = claims.grants
+    issued = claims.issued_at
     if person.grants is not None and person.granted_at > claims.issued_at:
         grants, issued = person.grants, person.granted_at
     caller = Caller(claims.user, person.name or claims.name, grants, issued, claims.expires)
-    if not person.name:
-        if not await node.people.take_name(caller.id, caller.name):
-            await node.people.remember(caller.id, {"name": caller.name})
+    if not person.name and not await node.people.take_name(caller.id, caller.name):
+        await node.people.remember(caller.id, {"name": caller.name})
     caller.country, caller.language = person.country, person.language
     await _choose(node, caller, command.name, command.country, command.language)
     token = None
@@ -110,7 +110,9 @@ async def _by_invite(node: Node, command: Hello) -> tuple[Caller, str]:
     redeemed = await node.people.redeem(command.token, user, name, country, language)
     if isinstance(redeemed, str):
         if redeemed == ErrorCode.CONFLICT:
-            raise Refused(ErrorCode.CONFLICT, "Somebody here has that name already. Please choose another one.")
+            raise Refused(
+                ErrorCode.CONFLICT, "Somebody here has that name already. Please choose another one."
+            )
         raise Refused(ErrorCode.UNAUTHENTICATED, close=CloseCode.NO_HELLO)
     grants = {redeemed.room: redeemed.role}
     expires = now_ms() + int(GUEST_TTL * 1000)
@@ -125,7 +127,8 @@ def _checked_name(node: Node, name: str, strongest: Role) -> str:
         raise Refused(ErrorCode.BAD_REQUEST, "Please choose a name for this group. It need not be your own.")
     if len(name) > node.settings.limits.name:
         raise Refused(
-            ErrorCode.BAD_REQUEST, f"That name is long. Please choose one of up to {node.settings.limits.name} characters."
+            ErrorCode.BAD_REQUEST,
+            f"That name is long. Please choose one of up to {node.settings.limits.name} characters.",
         )
     reason = node.pipeline.judge_name(name)
     if reason is not None and not (strongest.is_staff and reason.rule.startswith("name.")):
@@ -140,10 +143,16 @@ async def _choose(
     """Keep what the person chose about themselves."""
     fields: dict[str, Any] = {}
     if name is not None and name != caller.name:
-        strongest = max((Role(role) for role in caller.grants.values()), key=lambda role: role.rank, default=Role.PARTICIPANT)
+        strongest = max(
+            (Role(role) for role in caller.grants.values()),
+            key=lambda role: role.rank,
+            default=Role.PARTICIPANT,
+        )
         name = _checked_name(node, name, strongest)
         if not await node.people.take_name(caller.id, name):
-            raise Refused(ErrorCode.CONFLICT, "Somebody here has that name already. Please choose another one.")
+            raise Refused(
+                ErrorCode.CONFLICT, "Somebody here has that name already. Please choose another one."
+            )
         caller.name = name
     if country is not None:
         caller.country = fields["country"] = country.upper()
@@ -230,15 +239,18 @@ async def _enter(node: Node, room: Room, session: Session, role: Role, command: 
 async def enter_anew(node: Node, room: Room, session: Session) -> None:
     """Be present again after the store took this node for lost. Whoever may not any more leaves the room."""
     role = node.caller(session).role(room.id)
-    try:
-        if role is None:
-            raise Refused(ErrorCode.NOT_FOUND)
-        await _enter(node, room, session, role, Join(room=room.id))
-    except Refused:
+    if role is not None:
+        try:
+            await _enter(node, room, session, role, Join(room=room.id))
+        except Refused:
+            role = None
+    if role is None:
         await node.leave(session, room.id, is_lost=False)
 
 
-async def _catch_up(node: Node, room: Room, session: Session, command: Join, entered: dict[str, Any]) -> Joined:
+async def _catch_up(
+    node: Node, room: Room, session: Session, command: Join, entered: dict[str, Any]
+) -> Joined:
     caller = node.caller(session)
     mailbox = room.mailboxes[caller.id]
     heads = await node.broker.heads({room.id: [caller.id]})
@@ -254,7 +266,11 @@ async def _catch_up(node: Node, room: Room, session: Session, command: Join, ent
     else:
         events = await _latest(node, room, head)
     uhead = mailbox.follower.head
-    knows = command.usince is not None and command.epoch == epoch and 0 <= uhead - command.usince <= node.settings.limits.recover
+    knows = (
+        command.usince is not None
+        and command.epoch == epoch
+        and 0 <= uhead - command.usince <= node.settings.limits.recover
+    )
     first = command.usince + 1 if knows and command.usince is not None else uhead - PRIVATE_KEPT + 1
     private = await node.broker.read(room.id, caller.id, first, uhead)
     pins = await node.broker.entries(room.id, room.state.pins)
@@ -290,7 +306,7 @@ async def _catch_up(node: Node, room: Room, session: Session, command: Join, ent
         state=_state(room, _as_frames(pins, session.form)),
         members=list(members.values()),
         you={"role": entered["role"], "muted_until": muted},
-        count=max(room.count, len(members) if room.count < len(members) else room.count),
+        count=max(room.count, len(members)),
     )
 
 
@@ -326,7 +342,7 @@ async def _latest(node: Node, room: Room, head: int) -> list[tuple[int, bytes]]:
 
 
 def _still_open(entries: Sequence[bytes]) -> list[bytes]:
-    """Of a private log what still counts: texts that wait, support, the mute that holds, recent private words."""
+    """Of a private log what still counts: waiting texts, support, the mute that holds, recent whispers."""
     now = time.time() * 1000
     held: dict[str, bytes] = {}
     support: dict[str, bytes] = {}
@@ -373,5 +389,3 @@ def _state(room: Room, pins: list[Any]) -> dict[str, Any]:
         "reactions": list(room.policy.reactions),
         "staffed": any(Role(member.role).is_staff for member in room.people.values()),
     }
-
-

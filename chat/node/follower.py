@@ -19,8 +19,8 @@ STRETCH = 500
 class Follower:
     """The position of this node in one log.
 
-    The published frame is the fast path, and its number the doorbell: whatever is missed before it, or while the
-    subscription was down, is read from the log, so that each entry is delivered once and in order.
+    The published frame is the fast path, and its number the doorbell: whatever is missed before it, or while
+    the subscription was down, is read from the log, so that each entry is delivered once and in order.
     """
 
     __slots__ = ("_deliver", "_read", "_repair", "_wanted", "head")

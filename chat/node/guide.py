@@ -1,7 +1,9 @@
-"""Guiding a room: what staff change, and what members do besides talking. Each is one call of the `act` script."""
+"""Guiding a room: what staff change, and what members do besides talking.
+
+Each is one call of the `act` script.
+"""
 
 from __future__ import annotations
-
 
 from typing import Any
 
@@ -28,7 +30,7 @@ from chat.protocol.commands import (
     Warn,
 )
 from chat.protocol.errors import ErrorCode, Refused
-from chat.protocol.events import CardShared, Muted, Ok, Page, Posted, Removed, Unmuted, TypingNow
+from chat.protocol.events import CardShared, Muted, Ok, Page, Posted, Removed, TypingNow, Unmuted
 from chat.protocol.fields import Role
 from chat.protocol.wire import Format, pack, transcode
 
@@ -78,7 +80,9 @@ async def _sanction(
 
 async def mute(node: Node, session: Session, command: Mute) -> Ok:
     """After the answer nothing of that person gets a seq."""
-    return await _sanction(node, session, command, "mute", _open_ended(Muted(room=command.room, until=0, text=MUTED)))
+    return await _sanction(
+        node, session, command, "mute", _open_ended(Muted(room=command.room, until=0, text=MUTED))
+    )
 
 
 async def unmute(node: Node, session: Session, command: Unmute) -> Ok:
@@ -88,7 +92,9 @@ async def unmute(node: Node, session: Session, command: Unmute) -> Ok:
 
 async def remove(node: Node, session: Session, command: Remove) -> Ok:
     """Take somebody out of the room."""
-    return await _sanction(node, session, command, "remove", _open_ended(Removed(room=command.room, until=0, text=REMOVED)))
+    return await _sanction(
+        node, session, command, "remove", _open_ended(Removed(room=command.room, until=0, text=REMOVED))
+    )
 
 
 async def readmit(node: Node, session: Session, command: Readmit) -> Ok:
@@ -210,7 +216,8 @@ async def set_room(node: Node, session: Session, command: SetRoom) -> Ok:
     if not changes:
         raise Refused(ErrorCode.BAD_REQUEST, "Please say what should change in the room.")
     stored = {
-        name: ("1" if value else "0") if isinstance(value, bool) else str(value) for name, value in changes.items()
+        name: ("1" if value else "0") if isinstance(value, bool) else str(value)
+        for name, value in changes.items()
     }
     return await _act(
         node, session, command.room, role, "set_room", Role.FACILITATOR,
@@ -249,5 +256,3 @@ async def typing(node: Node, session: Session, command: Typing) -> None:
     session.typed_at = now
     users = [caller.id] if command.on else []
     node.broker.publish(room.id, "all", pack(TypingNow(room=room.id, users=users)))
-
-

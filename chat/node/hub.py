@@ -1,4 +1,4 @@
-"""The rooms and sessions of this node, and what goes on by itself: heads, leases, stalled readers, changed rights."""
+"""The rooms and sessions of this node, and what goes on by itself: heads, leases, stalled readers."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class Hub:
         self.by_user: dict[str, set[Session]] = {}
         self.cut = 0
         """Slow readers cut since the start."""
-        self.on_private: PrivateHeard = lambda room, user, event: None
-        self.on_flag: FlagHeard = lambda room, flag: None
+        self.on_private: PrivateHeard = lambda *_: None
+        self.on_flag: FlagHeard = lambda *_: None
         self.on_missing: Missing = _nobody
         self._opening: dict[str, asyncio.Task[Room]] = {}
         self._known: Mapping[str, str] = {}
@@ -126,8 +126,8 @@ class Hub:
             self.policies.policy(room),
             self.broker,
             backlog=self.settings.limits.backlog,
-            on_private=lambda room, user, event: self.on_private(room, user, event),
-            on_flag=lambda room, flag: self.on_flag(room, flag),
+            on_private=self.on_private,
+            on_flag=self.on_flag,
         )
         try:
             await made.open(self.review)
@@ -172,7 +172,7 @@ class Hub:
             except Unavailable:
                 log.warning("hub.store_away")
             except Exception as error:
-                log.error("hub.failed", error=type(error).__name__, exc_info=True)
+                log.exception("hub.failed", error=type(error).__name__)
 
     async def _poll(self) -> None:
         """Compare heads with the store: a subscription that died in silence costs at most one period."""
@@ -183,7 +183,7 @@ class Hub:
                 self.rooms[name].catch_up(heads, mine)
 
     async def _renew(self) -> None:
-        """Renew this node's word about who is present in its rooms; whoever the store does not know enters anew."""
+        """Renew this node's word about who is in its rooms; whoever the store does not know enters anew."""
         rooms = [room for room in self.rooms.values() if room.mailboxes]
         args = {"op": "renew", "node": self.broker.node, "lease": LEASE}
         replies = await asyncio.gather(

@@ -164,7 +164,7 @@ class Node:
             )
 
     async def _rights_changed(self, user: str) -> None:
-        """A grant, a revocation or a ban: it counts at once on open connections. "" means: look at everybody."""
+        """A grant, a revocation or a ban counts at once on open connections. "" means: look at everybody."""
         for one in [user] if user else list(self.hub.by_user):
             sessions = tuple(self.hub.by_user.get(one, ()))
             if not sessions:
@@ -214,7 +214,7 @@ class Node:
                 )
 
     async def ready(self) -> bool:
-        """Whether this node should be sent people: the store answers, the subscription lives, it is not draining."""
+        """Whether this node should be sent people: store and subscription live, and it is not draining."""
         return not self.is_draining and self.broker.is_healthy and await self.broker.is_writable()
 
 
@@ -253,7 +253,7 @@ def room_of(flag: str) -> str:
 def clean(text: str) -> str:
     """A text as it is kept: NFC, without control characters other than line breaks and tabs."""
     if not text.isprintable():
-        text = "".join(char for char in text if char >= " " and char != "\x7f" or char in "\n\t")
+        text = "".join(char for char in text if (char >= " " and char != "\x7f") or char in "\n\t")
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
@@ -279,6 +279,3 @@ def refuse_unless_ok(reply: Mapping[str, Any]) -> Mapping[str, Any]:
 def as_member(value: Mapping[str, Any]) -> Member:
     """A member from a map."""
     return Member(value["id"], value["name"], value["role"])
-
-
-

@@ -1,7 +1,7 @@
 """Fan-out: what a loop turn brings for a room is joined and written once to each socket.
 
-An event is framed once a format. While a socket's kernel buffer takes everything, its session is in the fast set and
-a delivery is one bare write; when not, it is in the slow set, where its backlog is looked at each time.
+An event is framed once a format. While a socket's kernel buffer takes everything, its session is in the fast
+set and a delivery is one bare write; when not, it is in the slow set, where its backlog is looked at.
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ class Audience:
         self.pending.append(framed(transcode(entry, self.form), self.form))
 
     def flush(self) -> None:
-        """Write what waits, in one write a socket. A session over its backlog is cut: it comes back by position."""
+        """Write what waits, in one write a socket.
+
+        A session over its backlog is cut: it comes back by position.
+        """
         pending = self.pending
         if not pending:
             return
@@ -73,7 +76,10 @@ class Audience:
 
 
 def cut_stalled(sessions: Iterable[Session], now: float, patience: float, backlog: int) -> int:
-    """Cut each session whose socket took nothing for `patience` seconds, or that is over its backlog. How many."""
+    """Cut each session whose socket took nothing for `patience` seconds, or that is over its backlog.
+
+    How many.
+    """
     stalled = [
         session
         for session in sessions

@@ -1,4 +1,4 @@
-"""What the node asks of the world outside: the store that keeps and publishes, and the socket that carries."""
+"""What the node asks of the world outside: a store that keeps and publishes, a socket that carries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Hear = Callable[[int, bytes], None]
 """Gets what is published on a channel: the number in its log (0: it is in none), and the event's bytes."""
 
 
-class Unavailable(Exception):
+class Unavailable(Exception):  # noqa: N818  what is known of the store, no fault of ours
     """The store did not answer: what was asked may or may not have been done."""
 
 
@@ -66,14 +66,24 @@ class Broker(Protocol):
     def is_healthy(self) -> bool:
         """Whether the store answers and this node hears its own canary."""
 
-    async def accept(self, room: str, args: Args) -> Args: ...
-    async def act(self, room: str, args: Args) -> Args: ...
-    async def decide(self, room: str, args: Args) -> Args: ...
-    async def presence(self, room: str, args: Args) -> Args: ...
+    async def accept(self, room: str, args: Args) -> Args:
+        """Take one judged text to where its verdict sends it."""
+
+    async def act(self, room: str, args: Args) -> Args:
+        """Change a room, or a person's standing in it."""
+
+    async def decide(self, room: str, args: Args) -> Args:
+        """Take one step of a flag's review."""
+
+    async def presence(self, room: str, args: Args) -> Args:
+        """Enter, leave, or say who is still here."""
+
     def subscribe(self, room: str, kind: str, hear: Hear, caught_up: Callable[[], None]) -> None:
         """Hear a channel; `caught_up` is called at each confirmation: read the log from where you are."""
 
-    def unsubscribe(self, room: str, kind: str) -> None: ...
+    def unsubscribe(self, room: str, kind: str) -> None:
+        """Hear it no more."""
+
     def publish(self, room: str, kind: str, payload: bytes) -> None:
         """Send what is in no log."""
 
@@ -83,9 +93,11 @@ class Broker(Protocol):
     async def rooms(self) -> Mapping[str, str]:
         """All rooms and their titles, in the order made."""
 
-    async def snapshot(self, room: str) -> Snapshot: ...
+    async def snapshot(self, room: str) -> Snapshot:
+        """The room as it stands now."""
+
     async def read(self, room: str, user: str | None, first: int, last: int) -> list[tuple[int, bytes]]:
-        """Entries of a log from `first` to `last`, both included, in order; what retention removed is left out."""
+        """Entries of a log from `first` to `last`, both included, in order; not what retention removed."""
 
     async def entries(self, room: str, numbers: Sequence[int]) -> list[bytes]:
         """Single entries of the room's log."""
@@ -103,18 +115,27 @@ class Broker(Protocol):
 class People(Protocol):
     """Who people are, in all rooms."""
 
-    async def person(self, user: str) -> Person: ...
-    async def remember(self, user: str, fields: Mapping[str, Any]) -> None: ...
+    async def person(self, user: str) -> Person:
+        """What is known of somebody; of a stranger only the id."""
+
+    async def remember(self, user: str, fields: Mapping[str, Any]) -> None:
+        """Keep what a person chose."""
+
     async def take_name(self, user: str, name: str) -> bool:
         """Make a name this person's alone; False where somebody else has it."""
 
     async def redeem(self, code: str, user: str, name: str, country: str, language: str) -> Redeemed | str:
         """Use an invite; an error code where it can't be used."""
 
+    async def invite(self, room: str, *, role: str, most: int, expires: int, label: str = "") -> str:
+        """Make an invite for `most` people until `expires` (0: no limit), and return its code."""
+
     async def connected(self, user: str, most: int) -> bool:
         """Count one more connection; False, and not counted, where that is over `most` (0: no limit)."""
 
-    async def disconnected(self, user: str) -> None: ...
+    async def disconnected(self, user: str) -> None:
+        """Count one less."""
+
     async def ban(self, user: str, till: int | None) -> None:
         """Note a ban (or its end, None) for all nodes; the rooms are told one by one."""
 
@@ -125,12 +146,17 @@ class People(Protocol):
 class Review(Protocol):
     """Flags and what staff did with them."""
 
-    async def flag(self, room: str, flag: str) -> Args | None: ...
+    async def flag(self, room: str, flag: str) -> Args | None:
+        """One flag as it stands now."""
+
     async def open_flags(self, rooms: Sequence[str]) -> list[Args]:
         """Open flags of these rooms, the most pressing first."""
 
-    async def flags_of(self, room: str, user: str, limit: int) -> list[Args]: ...
-    async def audit(self, room: str, before: int, limit: int) -> list[Args]: ...
+    async def flags_of(self, room: str, user: str, limit: int) -> list[Args]:
+        """Flags about one person, the newest first."""
+
+    async def audit(self, room: str, before: int, limit: int) -> list[Args]:
+        """What staff did, in order: the last `limit` entries before a number (0: the newest)."""
 
 
 class Outlet(Protocol):
@@ -139,12 +165,17 @@ class Outlet(Protocol):
     def write(self, data: bytes) -> None:
         """Send whole WebSocket frames, as they are."""
 
-    def close(self, code: int, reason: str) -> None: ...
+    def close(self, code: int, reason: str) -> None:
+        """Close with a code."""
+
     def abort(self) -> None:
         """Cut the connection at once, unread bytes and all."""
 
     def backlog(self) -> int:
         """Bytes that wait to be sent."""
 
-    def stop_reading(self) -> None: ...
-    def go_on_reading(self) -> None: ...
+    def stop_reading(self) -> None:
+        """Read no more for now."""
+
+    def go_on_reading(self) -> None:
+        """Read on."""

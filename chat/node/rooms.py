@@ -1,4 +1,4 @@
-"""One room on this node: its sessions, its position in the logs, its state, who is present, what was said lately."""
+"""One room on this node: its sessions, its position in the logs, its state, who is here, what was said."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Room:
         self._left: dict[str, Role] = {}
         self._lost: dict[str, Role] = {}
         self._early: list[bytes] | None = []
-        """What was heard before the room's state was read: it may be newer, so it counts once more after it."""
+        """What was heard before the room's state was read may be newer, so it counts once more after it."""
         self._tells: asyncio.TimerHandle | None = None
         self._asking: asyncio.Task[None] | None = None
         self.follower = Follower(lambda first, last: broker.read(room, None, first, last), self._deliver)
@@ -107,7 +107,9 @@ class Room:
             self.id, None, snapshot.head - CONTEXT + 1, snapshot.head
         )]  # fmt: skip
         waiting = [flag for flag in await review.open_flags([self.id]) if flag["verdict"] != "delivered"]
-        for event in sorted((*said, *waiting), key=lambda event: event.get("at") or event.get("opened_at") or 0):
+        for event in sorted(
+            (*said, *waiting), key=lambda event: event.get("at") or event.get("opened_at") or 0
+        ):
             if event["type"] in ("message", "flag"):
                 self.context.saw(event)
         self.follower.start(snapshot.head)
@@ -159,10 +161,12 @@ class Room:
         mailbox = self.mailboxes.get(user)
         if mailbox is None:
 
-            def deliver(number: int, entry: bytes) -> None:
+            def deliver(_number: int, entry: bytes) -> None:
                 self._deliver_private(user, entry)
 
-            mailbox = Mailbox(Follower(lambda first, last: self._broker.read(self.id, user, first, last), deliver))
+            mailbox = Mailbox(
+                Follower(lambda first, last: self._broker.read(self.id, user, first, last), deliver)
+            )
             self.mailboxes[user] = mailbox
             subscribed = mailbox.subscribed
 
@@ -182,7 +186,7 @@ class Room:
             self._broker.unsubscribe(self.id, f"u:{user}")
 
     def add(self, session: Session, user: str) -> None:
-        """Let a session hear the room from the next event on; what came before is flushed to the others first."""
+        """Let a session hear the room from the next event on; what came before is flushed first."""
         self.flush()
         self._audiences[session.form].add(session)
         self.mailboxes[user].sessions.add(session)
@@ -247,7 +251,7 @@ class Room:
             session.send_entry(entry)
         self._on_private(self, user, event)
 
-    def _hear_flag(self, number: int, payload: bytes) -> None:
+    def _hear_flag(self, _number: int, payload: bytes) -> None:
         flag = unpack(payload)
         if flag.get("verdict") != "delivered" and flag.get("rev") == 1:
             self.context.saw(flag)
@@ -332,4 +336,3 @@ def state_of(snapshot: Snapshot, policy: RoomPolicy) -> State:
         reactions=policy.reactions,
         staffed=any(Role(who["role"]).is_staff for who in snapshot.here),
     )
-

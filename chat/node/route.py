@@ -1,4 +1,7 @@
-"""The whole way in: bytes → command → handler → reply. One frame, one answer; nothing that is sent here ends a node."""
+"""The whole way in: bytes → command → handler → reply.
+
+One frame, one answer; nothing that is sent here ends a node.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ PIPELINED = 16
 Handler = Callable[[Node, Session, Any], Awaitable[Frame | None]]
 
 
-async def _ping(node: Node, session: Session, command: commands.Ping) -> Pong:
+async def _ping(_node: Node, _session: Session, _command: commands.Ping) -> Pong:
     return Pong(time=now_ms())
 
 
@@ -122,7 +125,9 @@ def _read(node: Node, session: Session, data: bytes) -> Command | None:
     except Unreadable:
         node.counts.bad_frames += 1
         session.trash += 1
-        session.send(Error(code=ErrorCode.BAD_REQUEST, text="We could not read that: each frame is a map with a type."))
+        session.send(
+            Error(code=ErrorCode.BAD_REQUEST, text="We could not read that: each frame is a map with a type.")
+        )
         if session.trash >= MOST_TRASH:
             session.close(CloseCode.UNREADABLE, "frames that do not decode")
         return None
@@ -145,8 +150,10 @@ async def _answer(node: Node, session: Session, command: Command, before: asynci
         reply, close = _error(command.id, refused), refused.close
     except Unavailable:
         reply = Error(code=ErrorCode.UNAVAILABLE, text=TEXTS[ErrorCode.UNAVAILABLE], retry_after=1.0)
-    except Exception as error:  # our bug: the caller can try again, the log says where, nothing says what was written
-        log.error("command.failed", command=name, error=type(error).__name__, exc_info=True)
+    except (
+        Exception
+    ) as error:  # our bug: the caller can try again, the log says where, nothing says what was written
+        log.exception("command.failed", command=name, error=type(error).__name__)
         reply = Error(code=ErrorCode.UNAVAILABLE, text=TEXTS[ErrorCode.UNAVAILABLE], retry_after=1.0)
     if before is not None and not before.done():
         await asyncio.wait([before])
@@ -171,10 +178,10 @@ async def _handle(node: Node, session: Session, name: str, command: Command) -> 
     return await HANDLERS[name](node, session, command)
 
 
-def _error(id: Id, refused: Refused) -> Error:
+def _error(command: Id, refused: Refused) -> Error:
     agreement = refused.agreement
     return Error(
-        id=id,
+        id=command,
         code=refused.code,
         text=refused.text,
         retry_after=refused.retry_after,

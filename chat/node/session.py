@@ -25,8 +25,11 @@ class Hall(Protocol):
     def drop(self, session: Session) -> None:
         """Let it hear no more."""
 
-    def set_slow(self, session: Session) -> None: ...
-    def set_fast(self, session: Session) -> None: ...
+    def set_slow(self, session: Session) -> None:
+        """Its socket takes no more for now."""
+
+    def set_fast(self, session: Session) -> None:
+        """Its socket took all."""
 
 
 @dataclass(slots=True)
@@ -81,7 +84,10 @@ class Session:
     # ── in ───────────────────────────────────────────────────────────────────────────────────────
 
     def receive(self, data: bytes) -> None:
-        """Take a frame; it waits for its turn. A connection that runs ahead is not read from until it has caught up."""
+        """Take a frame; it waits for its turn.
+
+        A connection that runs ahead is not read from until it has caught up.
+        """
         self.inbox.append(data)
         if len(self.inbox) >= INBOX:
             self.outlet.stop_reading()
@@ -131,7 +137,7 @@ class Session:
             self.outlet.close(int(code), reason)
 
     def cut(self) -> None:
-        """End a connection that does not read: what waits for it is thrown away, and it comes back by position."""
+        """End a connection that does not read: what waits is thrown away, and it comes back by position."""
         self.is_closing = True
         self.is_lost = True
         for room in self.rooms.values():
@@ -141,7 +147,10 @@ class Session:
     # ── pace ─────────────────────────────────────────────────────────────────────────────────────
 
     def pause(self) -> None:
-        """The kernel takes no more for now. Moved aside in the next turn: this one may be walking the rooms."""
+        """The kernel takes no more for now.
+
+        Moved aside in the next turn: this one may be walking the rooms.
+        """
         self.is_paused = True
         loop = asyncio.get_running_loop()
         self.slow_since = self.slow_since or loop.time()

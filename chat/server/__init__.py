@@ -1,1 +1,4 @@
-"""What is connected: sockets, the page's files, health and metrics on one port. The only importer of websockets."""
+"""What is connected: sockets, the page's files, health and metrics on one port.
+
+The only importer of websockets.
+"""

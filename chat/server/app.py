@@ -89,11 +89,17 @@ class App:
         limits = self.settings.limits
         self._handshakes[peer] += 1
         if not is_loopback(peer) and self._handshakes[peer] > limits.handshakes_second > 0:
-            return respond(429, "Too Many Requests", "Too many connections at once. Please try again in a moment.\n")
+            return respond(
+                429, "Too Many Requests", "Too many connections at once. Please try again in a moment.\n"
+            )
         waiting = sum(session.caller is None for session in self.node.hub.sessions)
-        is_full = len(self.node.hub.sessions) >= limits.connections_total > 0 or waiting >= limits.unauthenticated
+        is_full = (
+            len(self.node.hub.sessions) >= limits.connections_total > 0 or waiting >= limits.unauthenticated
+        )
         if is_full or self.node.is_draining:
-            return respond(503, "Service Unavailable", "We are full just now. Please try again in a moment.\n")
+            return respond(
+                503, "Service Unavailable", "We are full just now. Please try again in a moment.\n"
+            )
         return None
 
     def _peer(self, connection: ServerConnection, request: Request) -> str:
@@ -118,7 +124,7 @@ class App:
         return origins[0] in (f"http://{host}", f"https://{host}", *self.settings.origins)
 
     @staticmethod
-    def _choose_form(connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    def _choose_form(_: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
         """The first of ours that is offered; JSON where nothing is; no handshake where only others are."""
         for form in Format:
             if form.value in offered:
@@ -157,7 +163,10 @@ class App:
     # ── the end ──────────────────────────────────────────────────────────────────────────────────
 
     async def drain(self) -> None:
-        """Tell everyone, answer what was sent, close. Clients come back spread over the time they were told."""
+        """Tell everyone, answer what was sent, close.
+
+        Clients come back spread over the time they were told.
+        """
         node = self.node
         node.is_draining = True
         low, high = self.settings.reconnect_seconds
@@ -176,7 +185,7 @@ class App:
         remaining = max(0.5, deadline - asyncio.get_running_loop().time())
         try:
             async with asyncio.timeout(remaining):
-                while self._connections:
+                while self._connections:  # noqa: ASYNC110  once in a node's life
                     await asyncio.sleep(0.02)
         except TimeoutError:
             for connection in tuple(self._connections):

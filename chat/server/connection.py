@@ -1,14 +1,14 @@
-"""One WebSocket connection: frames go straight to its session, and the session writes straight to the socket."""
+"""One WebSocket connection: frames go straight to its session, and what it writes straight to the socket."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection
-from websockets.frames import CloseCode as WireCode
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, Event
 
@@ -23,8 +23,8 @@ _PING = b"\x89\x00"
 class Connection(ServerConnection):
     """A session's `Outlet`.
 
-    Frames are handed over in the same turn that brought them, without the library's queue and wake-up between; pings
-    come from one clock for all connections, not from a task in each.
+    Frames are handed over in the turn that brought them, without the library's queue and wake-up between;
+    pings come from one clock for all connections, not from a task in each.
     """
 
     limits: Limits
@@ -92,7 +92,7 @@ class Connection(ServerConnection):
             session.receive(data)
 
     def _keeps_pace(self, session: Session) -> bool:
-        """Whether the connection sends at a bearable rate; one that does not for several seconds is closed."""
+        """Whether the connection sends at a bearable rate; one that does not for seconds on end is closed."""
         now = self.loop.time()
         self.frames += 1
         if now - self.frames_from >= 1.0:
@@ -152,16 +152,14 @@ class Connection(ServerConnection):
         self._ending = self.loop.create_task(self._end(code, reason))
 
     async def _end(self, code: int, reason: str) -> None:
-        await self.close(WireCode(code) if code in iter(WireCode) else code, reason)
+        await self.close(code, reason)
 
     def abort(self) -> None:
         """Cut at once. A reset, because a plain close would wait behind what the peer does not read."""
         raw: Any = self.transport.get_extra_info("socket")
         if raw is not None:
-            try:
+            with contextlib.suppress(OSError):
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            except OSError:
-                pass
         self.transport.abort()
 
     def backlog(self) -> int:

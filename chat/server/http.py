@@ -1,4 +1,7 @@
-"""Plain HTTP on the same port: the page's files, health, readiness, metrics. GET and HEAD, from an allow-list of paths."""
+"""Plain HTTP on the same port: the page's files, health, readiness, metrics.
+
+GET and HEAD, from an allow-list of paths.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,9 @@ from websockets.http11 import Request, Response
 from chat.node.node import Node
 
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:; "
-    "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self' ws: wss:; manifest-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _ALWAYS = (
     ("X-Content-Type-Options", "nosniff"),
@@ -24,7 +28,13 @@ _ALWAYS = (
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Permissions-Policy", "camera=(), microphone=(), geolocation=()"),
 )
-_TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml", ".json": "application/json"}
+_TYPES = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".html": "text/html",
+    ".svg": "image/svg+xml",
+    ".json": "application/json",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +58,19 @@ def load_page() -> Mapping[str, File]:
     return page
 
 
-def respond(status: int, reason: str, body: bytes | str, kind: str = "text/plain; charset=utf-8", *, is_head: bool = False) -> Response:
+def respond(
+    status: int,
+    reason: str,
+    body: bytes | str,
+    kind: str = "text/plain; charset=utf-8",
+    *,
+    is_head: bool = False,
+) -> Response:
     """A response; to HEAD it has no body."""
     data = body.encode() if isinstance(body, str) else body
-    headers = Headers([("Content-Type", kind), ("Content-Length", str(len(data))), ("Connection", "close"), *_ALWAYS])
+    headers = Headers(
+        [("Content-Type", kind), ("Content-Length", str(len(data))), ("Connection", "close"), *_ALWAYS]
+    )
     if kind.startswith("text/html"):
         headers["Content-Security-Policy"] = _POLICY
     return Response(status, reason, headers, b"" if is_head else data)
@@ -73,7 +92,9 @@ async def answer(node: Node, page: Mapping[str, File], request: Request, peer: s
         return respond(503, "Service Unavailable", "not ready\n", is_head=is_head)
     if path == "/metrics":
         if not (node.settings.metrics_public or is_loopback(peer)):
-            return respond(403, "Forbidden", "Metrics are for this machine alone (metrics_public).\n", is_head=is_head)
+            return respond(
+                403, "Forbidden", "Metrics are for this machine alone (metrics_public).\n", is_head=is_head
+            )
         return respond(200, "OK", metrics(node), "text/plain; version=0.0.4; charset=utf-8", is_head=is_head)
     if path in page:
         return respond(200, "OK", page[path].body, page[path].kind, is_head=is_head)
@@ -95,7 +116,10 @@ def metrics(node: Node) -> str:
         "hearth_connections": (len(hub.sessions), "Open connections."),
         "hearth_people": (len(hub.by_user), "People connected to this node."),
         "hearth_rooms": (len(hub.rooms), "Rooms open on this node."),
-        "hearth_ready": (int(node.broker.is_healthy and not node.is_draining), "Whether this node may be sent people."),
+        "hearth_ready": (
+            int(node.broker.is_healthy and not node.is_draining),
+            "Whether this node may be sent people.",
+        ),
     }
     counts = {
         f"hearth_{field.name}_total": (getattr(node.counts, field.name), _MEANINGS[field.name])

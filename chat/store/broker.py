@@ -133,7 +133,7 @@ class Broker:
                 try:
                     listener[0](_NUMBER.unpack_from(payload)[0], payload[8:])
                 except Exception as error:  # one room's fault must not end the subscription of all
-                    log.error("hear.failed", error=type(error).__name__, exc_info=True)
+                    log.exception("hear.failed", error=type(error).__name__)
         elif kind == b"subscribe":
             listener = self._channels.get(push[1])
             if listener is not None:
@@ -151,7 +151,7 @@ class Broker:
 
     # ── the canary ───────────────────────────────────────────────────────────────────────────────
 
-    def _canary_heard(self, number: int, payload: bytes) -> None:
+    def _canary_heard(self, _number: int, _payload: bytes) -> None:
         self._heard_at = time.monotonic()
 
     async def _sing(self) -> None:
@@ -265,7 +265,7 @@ class Broker:
             async with asyncio.timeout(1.0):
                 await self._calls.call("SET", probe, mark, "EX", 60)
                 return bool(await self._calls.call("GET", probe) == mark)
-        except Exception:  # whatever is wrong with the store, the answer is that it is not ready
+        except (Unavailable, TimeoutError, hiredis.HiredisError):
             return False
 
 

@@ -1,8 +1,8 @@
 """One pipelined connection to the store, for what is hot: running scripts and hearing channels.
 
-redis-py takes ten times as long to read a published message and waits for each answer before the next call; here the
-calls of one loop turn leave in one write and are answered in their order. It makes no retry: whoever calls knows
-whether the same call is safe to send again. All else goes through redis-py.
+redis-py takes ten times as long to read a published message and waits for each answer before the next call;
+here the calls of one loop turn leave in one write and are answered in their order. It makes no retry: whoever
+calls knows whether the same call is safe to send again. All else goes through redis-py.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ Push = Callable[[list[Any]], None]
 class Link(asyncio.Protocol):
     """A connection that is kept up: it connects again by itself, and calls `on_up` each time that it has.
 
-    `on_push` gets what the store sends unasked (RESP3): published messages and confirmations of subscriptions.
-    A call that gets no answer within five seconds takes the connection down: what was under way is then unknown.
+    `on_push` gets what the store sends unasked: published messages and confirmations of subscriptions.
+    A call without an answer within five seconds takes it down: what was under way is then unknown.
     """
 
     def __init__(self, url: str, name: str, *, on_push: Push | None = None) -> None:
@@ -96,7 +96,7 @@ class Link(asyncio.Protocol):
         return answer
 
     def tell(self, *words: Word) -> None:
-        """Send a command whose answer comes as a push (subscribe, unsubscribe); nothing where the link is down."""
+        """Send a command whose answer comes as a push (subscribe, unsubscribe), where the link is up."""
         if self._transport is None or not self.is_up:
             return
         if not self._unsent:
@@ -138,7 +138,7 @@ class Link(asyncio.Protocol):
                 else:
                     future.set_result(reply)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         """What was under way is unknown now."""
         self._transport = None
         self.is_up = False

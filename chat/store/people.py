@@ -93,9 +93,9 @@ class People:
     async def take_name(self, user: str, name: str) -> bool:
         """Make a name this person's; the one they had is free again."""
         folded = fold_name(name)
-        if not await self._ask("HSETNX", NAMES, folded, user):
-            if await self._ask("HGET", NAMES, folded) != user.encode():
-                return False
+        is_new = await self._ask("HSETNX", NAMES, folded, user)
+        if not is_new and await self._ask("HGET", NAMES, folded) != user.encode():
+            return False
         before = await self._ask("HGET", user_key(user), "name")
         await self._ask("HSET", user_key(user), "name", name)
         if before and fold_name(text(before)) != folded:

@@ -1,4 +1,4 @@
-"""The store's scripts: each file of lua/ behind the shared part, run by digest, loaded anew where the store forgot."""
+"""The store's scripts: each file of lua/ behind the shared part, run by digest, loaded where unknown."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def source(script: Script) -> str:
 
 
 SOURCES = {script: source(script) for script in Script}
-DIGESTS = {script: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for script, text in SOURCES.items()}
+DIGESTS = {
+    script: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for script, text in SOURCES.items()
+}
 
 _pack = msgpack.Packer(use_bin_type=False).pack
 
@@ -49,7 +51,9 @@ class Scripts:
         return [self._link.call("SCRIPT", "LOAD", text) for text in SOURCES.values()]
 
     async def run(self, script: Script, room: str, args: dict[str, Any]) -> dict[str, Any]:
-        """Run a script on a room. It leaves at once, in the order of the calls, with those of the same loop turn.
+        """Run a script on a room.
+
+        It leaves at once, in the order of the calls, with those of the same loop turn.
 
         Raises Unavailable where it is not known whether the script ran.
         """
