@@ -28,7 +28,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--role", required=True, choices=[role.value for role in Role], help="what they may do"
     )
-    parser.add_argument("--name", required=True, type=_name, help="the name that others see")
+    parser.add_argument("--name", required=True, type=name_of, help="the name that others see")
     parser.add_argument(
         "--room",
         action="append",
@@ -36,7 +36,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         default=[],
         help="where; may be repeated; without it, in all rooms",
     )
-    parser.add_argument("--user", type=_user, help="id of somebody known; without it, somebody new")
+    parser.add_argument("--user", type=user_of, help="id of somebody known; without it, somebody new")
     parser.add_argument("--ttl", type=duration, default="12h", help="how long it holds: 30m, 12h, 7d (12h)")
     parser.add_argument("--data", type=Path, help="folder with the token key, made on first use")
     parser.add_argument("--config", type=Path, help="folder with the settings")
@@ -65,7 +65,8 @@ def duration(text: str) -> int:
     return seconds
 
 
-def _name(text: str) -> str:
+def name_of(text: str) -> str:
+    """A name in one line, its spaces tidied."""
     name = " ".join(unicodedata.normalize("NFC", text).split())
     if not name or not name.isprintable():
         raise argparse.ArgumentTypeError("a name is one line of text")
@@ -78,7 +79,8 @@ def _room(text: str) -> str:
     return text
 
 
-def _user(text: str) -> str:
+def user_of(text: str) -> str:
+    """The id of a person."""
     if not is_user(text):
         raise argparse.ArgumentTypeError("an id has 1 to 64 letters, digits, dots, dashes or underscores")
     return text

@@ -230,6 +230,7 @@ class RoomChanged(_Logged, tag="room_changed", kw_only=True):
     locked: bool | None = None
     turns: bool | None = None
     hold: str | None = None
+    closed: bool | None = None
 
 
 RoomEvent = Message | Edited | Retracted | Warned | Reacted | Pinned | Unpinned | CardShared | RoomChanged

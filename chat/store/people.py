@@ -15,6 +15,7 @@ from typing import Any
 import msgpack
 
 from chat.node.ports import Person, Redeemed
+from chat.protocol.fields import Role
 from chat.store.broker import Broker, text
 from chat.store.keys import (
     BANNED,
@@ -111,7 +112,8 @@ class People:
         if name:
             fields["name"] = name
         await self.remember(user, fields)
-        await self._ask("SADD" if grants else "SREM", STAFF, user)
+        is_staff = any(Role(role).is_staff for role in (grants or {}).values())
+        await self._ask("SADD" if is_staff else "SREM", STAFF, user)
         await self._tell_change(user)
 
     async def _tell_change(self, user: str) -> None:

@@ -152,13 +152,14 @@ function ops.react()
   return nil, say(cmsgpack.pack({type = 'reacted', room = arg.room, target = arg.seq, reaction = arg.reaction, count = count}))
 end
 
--- changes: field to value; text: the same as the store keeps it
+-- changes: field to value; stored: the same as the store keeps it; notice: an event for those who are there, or none
 function ops.set_room()
   for name, value in pairs(arg.stored) do redis.call('HSET', P .. 'room', name, value) end
   local event = {type = 'room_changed', room = arg.room}
   for name, value in pairs(arg.changes) do event[name] = value end
   audit('set_room', {changes = arg.changes})
   local seq = say(cmsgpack.pack(event))
+  if arg.notice then publish('all', 0, arg.notice) end
   if arg.changes.turns ~= nil then hands_now() end
   return nil, seq
 end
