@@ -15,7 +15,7 @@ function show(name, title, ...children) {
   const heading = el("h1", { tabindex: -1 }, title);
   const main = byId("main");
   main.className = "entrance";
-  fill(main, el("div", { class: `card ${name}` }, heading, ...children));
+  fill(main, el("div", { class: `sheet ${name}` }, heading, ...children));
   heading.focus({ preventScroll: true });
   return main;
 }
