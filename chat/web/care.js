@@ -8,12 +8,12 @@
 import { button, byId, el, fill, icon, say } from "./dom.js";
 import { form, openDialog } from "./dialogs.js";
 import { paragraphs, helplineLink } from "./entrance.js";
-import { groundingButtons } from "./grounding.js";
+import { groundingButtons, openBreathing } from "./grounding.js";
 import { SEVERITIES, WORDS } from "./words.js";
 
-/** Whether a link from a card may be followed: the web, a call, a text message; nothing else. */
+/** Whether a link from a card may be followed: the secure web, nothing else. */
 export function isSafeLink(url) {
-  return typeof url === "string" && /^(https:\/\/|tel:|sms:)/.test(url);
+  return typeof url === "string" && url.startsWith("https://");
 }
 
 /** Whether a card should not be readable over somebody's shoulder. */
@@ -52,6 +52,13 @@ function way(href, label) {
   return el("a", { class: "way", href, rel: isWeb ? "noreferrer noopener" : null, target: isWeb ? "_blank" : null }, label);
 }
 
+/** What else there is: an exercise here, a page elsewhere, the way out. */
+function resource({ kind, title, url }) {
+  if (kind === "grounding") return button(title, openBreathing, { class: "link" });
+  if (kind === "quick_exit") return button(title, () => document.dispatchEvent(new Event("leave-now")), { class: "link" });
+  return isSafeLink(url) && el("a", { href: url, rel: "noreferrer noopener", target: "_blank" }, title);
+}
+
 /** A card's words and lines. `onMisread` takes what the person says they meant. */
 export function supportCard(card, { onMisread }) {
   return el(
@@ -59,8 +66,12 @@ export function supportCard(card, { onMisread }) {
     { class: `support-words ${card.severity}` },
     paragraphs(card.text ?? ""),
     card.helplines?.length > 0 && el("ul", { class: "helplines" }, card.helplines.map(helpline)),
-    card.resources?.length > 0 && el("ul", { class: "helplines resources" }, card.resources.map(helpline)),
-    onMisread && el("p", {}, button(WORDS.help.misread, onMisread, { class: "link" })),
+    el(
+      "p",
+      { class: "others" },
+      (card.resources ?? []).map(resource),
+      onMisread && button(WORDS.help.misread, onMisread, { class: "link" }),
+    ),
   );
 }
 

@@ -36,7 +36,7 @@ export class Composer {
     const hintId = freshId("hint");
     this.#note = el("p", { class: "composer-note", hidden: true });
     this.#chip = el("div", { class: "chip", hidden: true });
-    this.#box = el("textarea", { id: "draft", rows: 1, "aria-describedby": hintId, dir: "auto", enterkeyhint: "send" });
+    this.#box = el("textarea", { id: "draft", rows: 1, "aria-describedby": hintId, dir: "auto", enterkeyhint: "send", placeholder: words.label });
     this.#warn = el("input", { id: freshId("warning"), type: "text", maxlength: 120, placeholder: "for example: loss, hospital" });
     this.warnRow = el("div", { class: "warn-row", hidden: true }, el("label", { for: this.#warn.id }, "Content warning"), this.#warn);
     this.#send = el("button", { type: "submit", class: "primary send" }, el("span", {}, "Send"), icon("send"));

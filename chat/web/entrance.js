@@ -11,11 +11,11 @@ import { readPasted } from "./identity.js";
 import { ROLES, WORDS } from "./words.js";
 
 /** Draw a view and put the focus on its heading, so that it is read out. */
-function show(name, title, ...children) {
+function show(title, ...children) {
   const heading = el("h1", { tabindex: -1 }, title);
   const main = byId("main");
   main.className = "entrance";
-  fill(main, el("div", { class: `sheet ${name}` }, heading, ...children));
+  fill(main, el("div", { class: "sheet" }, heading, ...children));
   heading.focus({ preventScroll: true });
   return main;
 }
@@ -32,7 +32,7 @@ export function askForLink({ onLink, note }) {
       onLink(read);
     },
   });
-  show("plain", words.noLink, note && el("p", { class: "notice" }, note), el("p", { class: "lead" }, words.noLinkLead), asked.node);
+  show(words.noLink, note && el("p", { class: "notice" }, note), el("p", { class: "lead" }, words.noLinkLead), asked.node);
 }
 
 /** With an invitation: a name to go by, a country if they like. `problem` is what the server said to the last try. */
@@ -73,7 +73,7 @@ export function askForName({ onEnter, problem, was = {} }) {
     }
     onEnter({ name: name.read(), country: country.read(), remember: remember.read() });
   });
-  show("name", words.title, el("p", { class: "lead" }, words.lead), asked);
+  show(words.title, el("p", { class: "lead" }, words.lead), asked);
   if (problem) {
     name.input.setAttribute("aria-invalid", "true");
     name.input.focus();
@@ -102,14 +102,13 @@ export function chooseRoom({ rooms, onRoom }) {
       ),
     ),
   );
-  show("rooms", words.title, rooms.length ? el("ul", { class: "room-list" }, list) : el("p", { class: "lead" }, words.none));
+  show(words.title, rooms.length ? el("ul", { class: "room-list" }, list) : el("p", { class: "lead" }, words.none));
 }
 
 /** The agreement of a room, in full, to be accepted by version. */
 export function askAgreement({ agreement, onAgree, onDecline, trouble }) {
   const words = WORDS.agreement;
   show(
-    "agreement",
     words.title,
     el("p", { class: "lead" }, words.lead),
     el("div", { class: "agreement-text" }, paragraphs(agreement.text)),
@@ -126,7 +125,6 @@ export function askAgreement({ agreement, onAgree, onDecline, trouble }) {
 /** Out: why, kindly, and the way back in where there is one. `help` is a form that still reaches the team. */
 export function showEnded({ title = WORDS.ended.title, text, again, help }) {
   show(
-    "ended",
     title,
     text && el("p", { class: "lead" }, text),
     help,

@@ -17,6 +17,7 @@ export class LogView {
   #top;
   #fresh;
   #unseen = 0;
+  #follows = true;
   #current = null;
 
   constructor({ view, older }) {
@@ -27,6 +28,10 @@ export class LogView {
     this.scroller = el("div", { class: "log" }, this.#top, this.#list);
     this.#fresh = button("", () => this.toEnd(), { class: "fresh primary small", hidden: true });
     this.node = el("section", { class: "log-frame", "aria-label": "Messages" }, this.scroller, this.#fresh);
+    // Support that opens below takes height from the list: who read the newest message goes on reading it.
+    new ResizeObserver(() => {
+      if (this.#follows) this.scroller.scrollTop = this.scroller.scrollHeight;
+    }).observe(this.scroller);
     this.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#list.addEventListener("keydown", (event) => this.#key(event));
     this.#list.addEventListener("focusin", (event) => this.#take(event.target.closest(".item")));
@@ -34,7 +39,7 @@ export class LogView {
 
   /** Show these items. `whole`: there is nothing earlier. `arrived`: how many messages of others are new. */
   show(items, { whole, arrived = 0 }) {
-    const atEnd = this.#isAtEnd();
+    const atEnd = this.#follows;
     const fromEnd = this.scroller.scrollHeight - this.scroller.scrollTop;
     const grewAtTop = this.#list.firstElementChild && items.length
       && this.#firstId() !== firstStable(items) && !atEnd;
@@ -67,6 +72,7 @@ export class LogView {
   /** To the newest message. */
   toEnd(focus = true) {
     this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.#follows = true;
     this.#unseen = 0;
     this.#fresh.hidden = true;
     if (focus) this.#focusOn(this.#items().at(-1));
@@ -170,7 +176,8 @@ export class LogView {
   }
 
   #scrolled() {
-    if (this.#isAtEnd()) {
+    this.#follows = this.#isAtEnd();
+    if (this.#follows) {
       this.#unseen = 0;
       this.#fresh.hidden = true;
     }

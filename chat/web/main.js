@@ -39,6 +39,7 @@ class App {
       onRetry: () => this.connection?.start(),
     });
     listenForShift(() => this.#leave());
+    document.addEventListener("leave-now", () => this.#leave());
   }
 
   /** Begin with what the address or this device has. */

@@ -4,7 +4,6 @@
 
 import { button, clock, day, el, icon } from "./dom.js";
 import { menuButton } from "./menu.js";
-import { isSafeLink } from "./care.js";
 import { PHASES, HOLDS, ROLES, WORDS } from "./words.js";
 
 const HUES = 8;
@@ -65,8 +64,7 @@ const DRAWN = {
       el("h3", {}, source.card?.name ?? source.card?.title ?? "Something to try"),
       source.card?.text && el("p", {}, source.card.text),
       source.card?.steps?.length && el("ol", {}, source.card.steps.map((step) => el("li", {}, step))),
-      isSafeLink(source.card?.source)
-        && el("p", { class: "hint" }, el("a", { href: source.card.source, rel: "noreferrer noopener", target: "_blank" }, "Where this comes from")),
+      source.card?.source && el("p", { class: "hint" }, source.card.source),
     );
   },
   room_changed(node, { source }) {

@@ -10,6 +10,7 @@ import { Outbox } from "./outbox.js";
 import { addPage, apply, emptyRoom, enter, place } from "./state.js";
 
 const PAGE = 60;
+const WRITING = 6_000;
 
 /** `me` is the session's user, `connection` the line that it shares with other rooms. */
 export class RoomSession {
@@ -20,6 +21,8 @@ export class RoomSession {
   #joining = null;
   #paging = null;
   #stash = [];
+  #writing = new Map();
+  #forget = null;
 
   constructor(connection, room, me) {
     this.#connection = connection;
@@ -106,9 +109,24 @@ export class RoomSession {
       return;
     }
     this.state = apply(this.state, event);
+    if (event.type === "typing") this.#typed(event.users ?? []);
     if (event.type === "message" && event.from?.id === this.me.id) this.outbox.recognise(event);
     if (event.type === "whisper" && event.from?.id === this.me.id) this.#forgetLocal(event.text);
     this.#changed({ event });
+  }
+
+  /** Who is writing: one event names whoever wrote just now, and nobody says when they stop thinking. */
+  #typed(users) {
+    const now = Date.now();
+    if (!users.length) this.#writing.clear();
+    for (const user of users) this.#writing.set(user, now);
+    const fresh = () => [...this.#writing].filter(([, at]) => Date.now() - at < WRITING).map(([user]) => user);
+    this.state = { ...this.state, typing: fresh() };
+    clearTimeout(this.#forget);
+    this.#forget = setTimeout(() => {
+      this.state = { ...this.state, typing: fresh() };
+      this.#changed("typing");
+    }, WRITING + 100);
   }
 
   /** Put an older page before what is known; false when there is none. */

@@ -8,6 +8,7 @@
 import { find } from "./state.js";
 
 const TOGETHER = 5 * 60_000;
+const OWN_DOING = new Set(["replaced", "withdrawn"]);
 const SHOWN = new Set(["message", "card", "room_changed"]);
 
 /**
@@ -17,7 +18,7 @@ const SHOWN = new Set(["message", "card", "room_changed"]);
 export function timeline({ state, local, unsent, away = null, hidden = new Set() }) {
   const entries = state.log.filter((entry) => SHOWN.has(entry.type));
   const told = [
-    ...state.own.notes.filter((note) => note.type !== "held_decided" || note.text || note.action !== "approve"),
+    ...state.own.notes.filter((note) => !OWN_DOING.has(note.action)),
     ...state.own.held,
     ...local,
   ].sort((one, other) => one.at - other.at);
