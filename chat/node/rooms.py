@@ -79,6 +79,10 @@ class Room:
         """What was heard before the room's state was read may be newer, so it counts once more after it."""
         self._tells: asyncio.TimerHandle | None = None
         self._asking: asyncio.Task[None] | None = None
+        self._review: Review
+        self._revs: dict[str, int] = {}
+        """Open flags, and how they stood when they were last heard of."""
+        self._flagging: asyncio.Task[None] | None = None
         self.follower = Follower(lambda first, last: broker.read(room, None, first, last), self._deliver)
 
     # ── opening and closing ──────────────────────────────────────────────────────────────────────
@@ -94,8 +98,10 @@ class Room:
                 self._ask_head()
 
         self._broker.subscribe(self.id, "all", self._hear, subscribed)
+        self._review = review
         self._broker.subscribe(self.id, "staff", self._hear_flag, lambda: None)
-        self._broker.subscribe(self.id, "mods", self._hear_flag, lambda: None)
+        # The later of the two: once it is confirmed, no flag goes unheard.
+        self._broker.subscribe(self.id, "mods", self._hear_flag, self._ask_flags)
         async with asyncio.timeout(5):
             await heard
         snapshot = await self._broker.snapshot(self.id)
@@ -106,7 +112,11 @@ class Room:
         said = [unpack(entry) for _, entry in await self._broker.read(
             self.id, None, snapshot.head - CONTEXT + 1, snapshot.head
         )]  # fmt: skip
-        waiting = [flag for flag in await review.open_flags([self.id]) if flag["verdict"] != "delivered"]
+        flags = await review.open_flags([self.id])
+        waiting = [
+            flag for flag in flags if flag["verdict"] != "delivered" and flag["flag"] not in self._revs
+        ]
+        self._revs = {flag["flag"]: flag["rev"] for flag in flags} | self._revs
         for event in sorted(
             (*said, *waiting), key=lambda event: event.get("at") or event.get("opened_at") or 0
         ):
@@ -126,8 +136,9 @@ class Room:
             mailbox.follower.stop()
         if self._tells:
             self._tells.cancel()
-        if self._asking:
-            self._asking.cancel()
+        for task in (self._asking, self._flagging):
+            if task:
+                task.cancel()
 
     @property
     def is_idle(self) -> bool:
@@ -252,10 +263,41 @@ class Room:
         self._on_private(self, user, event)
 
     def _hear_flag(self, _number: int, payload: bytes) -> None:
-        flag = unpack(payload)
-        if flag.get("verdict") != "delivered" and flag.get("rev") == 1:
+        self._take_flag(unpack(payload))
+
+    def _take_flag(self, flag: dict[str, Any]) -> None:
+        """A flag as it stands now; one that was heard of already, or is older than that, says nothing."""
+        known = self._revs.get(flag["flag"], 0)
+        if flag["rev"] <= known:
+            return
+        if flag["state"] == "decided":
+            self._revs.pop(flag["flag"], None)
+        else:
+            self._revs[flag["flag"]] = flag["rev"]
+        if flag.get("verdict") != "delivered" and not known:
             self.context.saw(flag)
         self._on_flag(self, flag)
+
+    def _ask_flags(self) -> None:
+        """The staff's subscription is new: whatever changed while there was none, they are shown now."""
+        if self._early is None and (self._flagging is None or self._flagging.done()):
+            self._flagging = asyncio.create_task(self._read_flags())
+
+    async def _read_flags(self) -> None:
+        before = tuple(self._revs)
+        wait = 0.05
+        while True:
+            try:
+                flags = await self._review.open_flags([self.id])
+                still = {flag["flag"] for flag in flags}
+                gone = [await self._review.flag(self.id, one) for one in before if one not in still]
+            except Unavailable:
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, 1.0)
+                continue
+            for flag in (*flags, *filter(None, gone)):
+                self._take_flag(flag)
+            return
 
     # ── what is in no log ────────────────────────────────────────────────────────────────────────
 

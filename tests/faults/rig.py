@@ -269,7 +269,7 @@ class OutsideStore:
         words = [
             str(find_server()), "--port", str(self.port), "--bind", HOST, "--dir", str(self.folder),
             "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction",
-            "--logfile", str(self.folder / "store.log"), *more,
+            "--logfile", str(self.folder / "store.log"), "--enable-debug-command", "yes", *more,
         ]  # fmt: skip
         self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
