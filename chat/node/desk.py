@@ -16,7 +16,7 @@ from chat.protocol.errors import ErrorCode, Refused
 from chat.protocol.events import Claimed, FlagEvent, Ok, Page, Queue, SupportGiven
 from chat.protocol.fields import Role
 from chat.protocol.wire import pack, unpack
-from chat.room.permissions import RIGHTS
+from chat.room.permissions import RIGHTS, may_act_on
 from moderation import Category, Severity
 
 AROUND = 10
@@ -195,6 +195,8 @@ async def decide(node: Node, session: Session, command: Decide) -> Ok:
             "This text waits: please approve it, release it with a warning, or retract it.",
         )
     text = _judged_note(node, command.text)
+    if command.action == "ban":
+        await _refuse_ban_upwards(node, session, flag["author"]["id"])
     reply = await _step(
         node, session, command.flag, "decide",
         action=command.action, note=clean(command.note), text=text, warning=warning,
@@ -250,6 +252,7 @@ async def ban(node: Node, session: Session, command: Ban) -> Ok:
     _may_everywhere(node, session, "ban")
     if command.user == node.caller(session).id:
         raise Refused(ErrorCode.FORBIDDEN, "Nobody acts on themselves. A colleague can help.")
+    await _refuse_ban_upwards(node, session, command.user)
     await _ban_everywhere(node, session, command.user, command.seconds or 0, clean(command.reason))
     return Ok()
 
@@ -280,16 +283,22 @@ def _may_everywhere(node: Node, session: Session, command: str) -> Role:
     return role
 
 
-async def _ban_everywhere(node: Node, session: Session, user: str, seconds: int, reason: str) -> None:
-    """Every room has its own copy of a ban.
+async def _refuse_ban_upwards(node: Node, session: Session, user: str) -> None:
+    """Ask before the first room is told: a ban of somebody who stands as high in any room is none in any."""
+    role = _may_everywhere(node, session, "ban")
+    person = await node.people.person(user)
+    rooms = await node.hub.known()
+    standings = await asyncio.gather(*(node.broker.standing(room, user) for room in rooms))
+    held = {person.seen, *(person.grants or {}).values()}
+    held |= {standing.get("role", standing.get("seen", "")) for standing in standings}
+    if any(other and not may_act_on(role, Role(other)) for other in held):
+        raise Refused(ErrorCode.FORBIDDEN)
 
-    One that refuses stops the rest: the caller does not stand above.
-    """
-    caller = node.caller(session)
+
+async def _ban_everywhere(node: Node, session: Session, user: str, seconds: int, reason: str) -> None:
+    """Every room has its own copy of a ban."""
+    role = _may_everywhere(node, session, "ban")
     for room in await node.hub.known():
-        role = caller.role(room)
-        if role is None:
-            continue
         args = node.act_args(
             session, role, "ban", least=Role.MODERATOR.rank + 1, user=user, seconds=seconds, reason=reason
         )

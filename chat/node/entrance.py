@@ -92,6 +92,10 @@ async def _by_token(node: Node, command: Hello) -> tuple[Caller, str | None]:
     if not person.name and not await node.people.take_name(caller.id, caller.name):
         await node.people.remember(caller.id, {"name": caller.name})
     caller.country, caller.language = person.country, person.language
+    strongest = max((Role(role) for role in grants.values()), key=lambda role: role.rank, default=Role.PARTICIPANT)
+    seen = str(strongest) if strongest.is_staff else ""
+    if seen != person.seen:
+        await node.people.remember(caller.id, {"seen": seen})
     await _choose(node, caller, command.name, command.country, command.language)
     token = None
     if caller.expires - now_ms() < NEAR_EXPIRY:

@@ -43,6 +43,8 @@ class Person:
     grants: Mapping[str, str] | None = None
     """The newest grants that the store was told of, or None where there are none."""
     granted_at: int = 0
+    seen: str = ""
+    """The strongest role with which they last said hello; nothing where that was a participant's."""
     banned: int | None = None
     """End of a ban in milliseconds, 0 until lifted; None where there is none."""
 
@@ -173,6 +175,9 @@ class Outlet(Protocol):
 
     def backlog(self) -> int:
         """Bytes that wait to be sent."""
+
+    def descriptor(self) -> int:
+        """The socket's file descriptor, where its bytes are what `write` sends; -1 where they are not (TLS)."""
 
     def stop_reading(self) -> None:
         """Read no more for now."""

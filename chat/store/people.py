@@ -80,6 +80,7 @@ class People:
             hidden=tuple(msgpack.unpackb(found[b"hidden"])) if b"hidden" in found else (),
             grants=msgpack.unpackb(grants) if grants is not None else None,
             granted_at=int(found.get(b"granted_at", 0)),
+            seen=text(found.get(b"seen", b"")),
             banned=banned,
         )
 
@@ -108,7 +109,7 @@ class People:
     async def grant(self, user: str, grants: Mapping[str, str] | None, *, name: str | None = None) -> None:
         """Make these the person's grants from now on, whatever their tokens say. None takes every right."""
         at = int(time.time() * 1000)
-        fields: dict[str, Any] = {"grants": dict(grants or {}), "granted_at": at}
+        fields: dict[str, Any] = {"grants": dict(grants or {}), "granted_at": at, "seen": ""}
         if name:
             fields["name"] = name
         await self.remember(user, fields)
