@@ -82,15 +82,16 @@ def _usable_id(id: object) -> Id:
     return id if isinstance(id, str) and len(id) <= 64 else None
 
 
-_QUOTED = re.compile(r"'[^']*'")
+_INVALID = "Invalid enum value"
 _FIELD = re.compile(r"`\$\.?([^`]*)`$")
 
 
 def _explain(error: Exception) -> str:
     """The field and what it should be, without what the client wrote there."""
-    told = _QUOTED.sub("value", str(error), count=1)
+    told = str(error)
     at = _FIELD.search(told)
-    what = told.split(" - at ")[0].rstrip(".")
+    # That one message alone quotes what was sent, which may hold quotes of any kind.
+    what = _INVALID if told.startswith(_INVALID) else told.split(" - at ", maxsplit=1)[0].rstrip(".")
     if at and at.group(1):
         return f"The field `{at.group(1)}` is not as it should be: {what}. Please correct it and send again."
     return f"{what}. Please correct it and send again."
