@@ -15,7 +15,7 @@ import msgpack
 import structlog
 
 from chat.node.ports import Args, Hear, Snapshot, Unavailable
-from chat.store.keys import IDENTITY, NODES, ROOMS, canary, in_room, is_room_id
+from chat.store.keys import IDENTITY, NODES, ROOMS, canary, in_room, is_room_id, ready
 from chat.store.link import Link, Word
 from chat.store.scripts import Script, Scripts, raw
 
@@ -259,7 +259,7 @@ class Broker:
 
     async def is_writable(self) -> bool:
         """Write and read back, within a second."""
-        probe = f"hearth:ready:{self.node}"
+        probe = ready(self.node)
         mark = str(time.monotonic_ns()).encode()
         try:
             async with asyncio.timeout(1.0):

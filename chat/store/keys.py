@@ -28,6 +28,7 @@
 | `hearth:{people}:invites` | set | digests of all invites |
 | `hearth:{people}:sessions:USER` | hash | node to its number of connections of a person |
 | `hearth:{people}:nodes` | hash | node to when its lease ends |
+| `hearth:ready:NODE` | string | a node's last probe of whether the store takes writes; expires |
 
 Channels: `hearth:{ROOM}:all`, `:staff` (facilitators and above), `:mods` (moderators and above), `:u:USER`,
 `hearth:{people}:changes`, and `hearth:canary:NODE`.
@@ -72,6 +73,11 @@ def invite_key(digest: str) -> str:
 def sessions_key(user: str) -> str:
     """How many connections a person has on each node."""
     return f"hearth:{{people}}:sessions:{user}"
+
+
+def ready(node: str) -> str:
+    """What a node writes and reads back to see that the store takes writes."""
+    return f"hearth:ready:{node}"
 
 
 def canary(node: str) -> str:

@@ -82,11 +82,19 @@ end
 
 local function raise(verdict, seq)
   local flag = arg.flag
-  if receipt.flag then  -- the same text was refused before: its one flag goes on
+  if receipt.flag then  -- a text under this key was refused before: its one flag goes on, with what the text is now
     local earlier = flag_of(receipt.flag)
-    if earlier.verdict == verdict then return earlier.flag end
+    local is_same = not flag or (flag.text == earlier.text and flag.severity == earlier.severity)
+    if earlier.verdict == verdict and is_same then return earlier.flag end
+    if not is_same then
+      earlier.text, earlier.reasons, earlier.categories = flag.text, flag.reasons, flag.categories
+      if SEVERITY[flag.severity] > SEVERITY[earlier.severity] then
+        earlier.severity, earlier.due_at = flag.severity, math.min(earlier.due_at, now + arg.due * 1000)
+        earlier.state, earlier.decision = 'open', nil
+      end
+    end
     earlier.verdict, earlier.seq = verdict, seq
-    if verdict == 'held' or verdict == 'blocked' then earlier.state = 'open' end
+    if verdict == 'held' or verdict == 'blocked' then earlier.state, earlier.decision = 'open', nil end
     flag = earlier
   else
     flag.state, flag.opened_at = 'open', now
@@ -138,6 +146,7 @@ if arg.replaces then
   keep_flag(flag)
   tell(arg.user, cmsgpack.pack({type = 'held_decided', room = arg.room, key = arg.replaces, flag = old,
     action = 'replaced', text = arg.replaced_text}))
+  note_decision(arg.user, arg.replaces, 'replaced')
 end
 
 local seq, useq, flag
@@ -161,7 +170,15 @@ else
   if arg.op == 'post' then redis.call('HSET', P .. 'person:' .. arg.user, 'last', now) end
 end
 if arg.support and not receipt.flag then tell(arg.user, arg.support) end
-if arg.held then tell(arg.user, arg.held) end
+if arg.held then
+  local held = arg.held
+  if receipt.flag then  -- the node could not know of the earlier flag
+    local event = cmsgpack.unpack(held)
+    event.flag = flag
+    held = cmsgpack.pack(event)
+  end
+  tell(arg.user, held)
+end
 
 local answer = arg.answer
 if seq then answer = with_fields(answer, 1, '\163seq' .. cmsgpack.pack(seq)) end

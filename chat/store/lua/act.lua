@@ -95,6 +95,7 @@ function ops.withdraw()
   keep_flag(flag)
   tell(arg.by.id, cmsgpack.pack({type = 'held_decided', room = arg.room, key = arg.held, flag = id,
     action = 'withdrawn', text = arg.text}))
+  note_decision(arg.by.id, arg.held, 'withdrawn')
 end
 
 -- seq, warning

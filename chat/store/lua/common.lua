@@ -148,6 +148,14 @@ end
 
 local function receipt_key(user, key) return 'receipt:' .. user .. ':' .. key end
 
+-- What became of a text since, for whoever sends its key again.
+local function note_decision(user, key, action, seq)
+  local receipt = P .. receipt_key(user, key)
+  if redis.call('EXISTS', receipt) == 1 then
+    redis.call('HSET', receipt, 'decision', cmsgpack.pack({action = action, seq = seq}))
+  end
+end
+
 -- Take the text out of a person's own `held` entries of one key.
 local function forget_held(user, key)
   local flat = redis.call('HGETALL', P .. 'private:' .. user)

@@ -26,12 +26,12 @@ local function release_claim(flag)
   if flag.state == 'claimed' then flag.state = 'open' end
 end
 
--- Whether every reason is the author's own risk: then nobody is sanctioned for it.
+-- Whether the author's own risk is all there is: then nobody is sanctioned for it.
 local function is_only_risk(flag)
   for _, reason in ipairs(flag.reasons) do
     if not reason.risk then return false end
   end
-  return #flag.reports == 0
+  return #flag.reports == 0 and (#flag.reasons > 0 or flag.kind == 'help' or flag.severity ~= 'none')
 end
 
 function ops.attend()
@@ -69,12 +69,7 @@ local function tell_author(action, seq)
   local key = redis.call('HGET', P .. 'flag:' .. id, 'key') or ''
   tell(flag.author.id, cmsgpack.pack({type = 'held_decided', room = arg.room, key = key, flag = id,
     action = action, seq = seq, text = arg.text or arg.told[action]}))
-  if key ~= '' then
-    local receipt = P .. receipt_key(flag.author.id, key)
-    if redis.call('EXISTS', receipt) == 1 then
-      redis.call('HSET', receipt, 'decision', cmsgpack.pack({action = action, seq = seq}))
-    end
-  end
+  if key ~= '' then note_decision(flag.author.id, key, action, seq) end
 end
 
 local SANCTION = {mute = 'muted', remove = 'removed', ban = 'banned'}
@@ -110,7 +105,7 @@ local function release(warning)
   end
   local seq = deliver(held.op, body, tonumber(held.target))
   if not seq then return 'conflict' end
-  redis.call('HINCRBY', P .. 'person:' .. flag.author.id, 'posts', 1)
+  if held.op == 'post' then redis.call('HINCRBY', P .. 'person:' .. flag.author.id, 'posts', 1) end
   return nil, held.op == 'edit' and tonumber(held.target) or seq, seq
 end
 
@@ -174,7 +169,7 @@ function ops.decide()
   return nil, nil, seq
 end
 
--- A report opens the message's flag or joins it; it raises no severity.
+-- A report opens the message's flag or joins it, and a new one where that is decided; it raises no severity.
 function ops.report()
   local entry = entry_of(arg.seq)
   if not entry or entry.type ~= 'message' then return 'not_found' end
@@ -186,7 +181,8 @@ function ops.report()
     for _, report in ipairs(flag.reports) do
       if report.by.id == arg.by.id then return nil end
     end
-  else
+  end
+  if not flag or flag.state == 'decided' then
     if entry.retracted then return 'not_found' end
     flag = arg.new
     flag.author, flag.text, flag.seq = entry.from, entry.text, arg.seq

@@ -1,0 +1,83 @@
+"""Who is in a room, once a person over all their connections and nodes."""
+
+import pytest
+from redis.asyncio import Redis
+
+from chat.store.broker import Broker
+from chat.store.keys import in_room
+from tests.stored import ANN, BEN, FAY, Scene, Who
+
+pytestmark = pytest.mark.asyncio
+
+
+async def test_a_person_is_present_once_over_all_nodes(scene: Scene, broker: Broker) -> None:
+    assert (await scene.enter(ANN, "n1"))["count"] == 1
+    assert (await scene.enter(ANN, "n2"))["count"] == 1
+    assert (await scene.enter(BEN, "n2"))["count"] == 2
+    leave = {"op": "leave", "lost": False}
+    assert (await broker.presence(scene.room, {**leave, "user": "ann", "node": "n1"}))["count"] == 2
+    assert (await broker.presence(scene.room, {**leave, "user": "ann", "node": "n2"}))["count"] == 1
+    assert [who["id"] for who in (await broker.snapshot(scene.room)).here] == ["ben"]
+
+
+async def test_a_node_that_falls_silent_loses_its_people(scene: Scene, broker: Broker) -> None:
+    await scene.enter(ANN, "dead", lease=-1)
+    await scene.enter(BEN, "dead", lease=-1)
+    await scene.enter(BEN, "live")
+    reply = await broker.presence(
+        scene.room, {"op": "renew", "node": "live", "lease": 60_000, "users": ["ben"]}
+    )
+    assert reply["missing"] == []
+    assert [who["id"] for who in (await broker.snapshot(scene.room)).here] == ["ben"]
+    back = await broker.presence(
+        scene.room, {"op": "renew", "node": "dead", "lease": 60_000, "users": ["ann", "ben"]}
+    )
+    assert sorted(back["missing"]) == ["ann", "ben"]
+
+
+async def test_a_nodes_word_replaces_what_it_said_before(scene: Scene, broker: Broker) -> None:
+    await scene.enter(ANN, "n1")
+    await scene.enter(BEN, "n1")
+    await broker.presence(scene.room, {"op": "renew", "node": "n1", "lease": 60_000, "users": ["ben"]})
+    assert [who["id"] for who in (await broker.snapshot(scene.room)).here] == ["ben"]
+
+
+async def test_a_full_room_takes_staff_and_those_who_are_in_it(scene: Scene) -> None:
+    await scene.enter(ANN, capacity=1)
+    assert (await scene.enter(BEN, capacity=1))["code"] == "room_full"
+    assert "code" not in await scene.enter(ANN, "n2", capacity=1)
+    assert "code" not in await scene.enter(FAY, capacity=1)
+    assert "code" not in await scene.enter(BEN, capacity=0)
+
+
+async def test_the_silent_make_room(scene: Scene) -> None:
+    await scene.enter(ANN, "dead", lease=-1)
+    assert (await scene.enter(BEN, "live", capacity=1))["count"] == 1
+
+
+async def test_the_agreement_is_asked_for_once_a_version(scene: Scene) -> None:
+    assert (await scene.enter(ANN, version=1))["code"] == "agreement_required"
+    assert (await scene.enter(ANN, version=2, agree=1))["code"] == "agreement_required"
+    assert "code" not in await scene.enter(ANN, version=2, agree=2)
+    assert "code" not in await scene.enter(ANN, version=2)
+    assert (await scene.enter(ANN, version=3))["code"] == "agreement_required"
+
+
+async def test_who_may_not_come_in(scene: Scene, client: Redis) -> None:
+    for field in ("banned", "removed"):
+        await client.hset(in_room(scene.room, f"person:{field}"), field, 0)
+        assert (await scene.enter(Who(field)))["code"] == field
+    await client.hset(in_room(scene.room, "person:out"), mapping={"role": "", "role_at": "5"})
+    assert (await scene.enter(Who("out")))["code"] == "not_found"
+    await scene.set(closed="1")
+    assert (await scene.enter(ANN))["code"] == "room_closed"
+    assert "code" not in await scene.enter(FAY)
+    nowhere = Scene(scene.broker, scene.client, f"{scene.room}-none")
+    assert (await nowhere.enter(ANN))["code"] == "not_found"
+
+
+async def test_who_leaves_lowers_their_hand(scene: Scene, broker: Broker) -> None:
+    await scene.enter(ANN)
+    await scene.act(ANN, "hand", up=True)
+    await broker.presence(scene.room, {"op": "leave", "user": "ann", "node": "n1", "lost": True})
+    assert (await broker.snapshot(scene.room)).hands == []
