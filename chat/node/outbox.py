@@ -1,12 +1,15 @@
 """Fan-out: what a loop turn brings for a room is joined and written once to each socket.
 
 An event is framed once a format. While a socket's kernel buffer takes everything, its session is in the fast
-set and a delivery is one bare write; when not, it is in the slow set, where its backlog is looked at.
+set and a delivery is one bare system call; when not, it is in the slow set, where its bytes queue behind those
+that wait already and its backlog is looked at each time. Sockets under TLS are always there: what they take is
+not what goes out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Iterable
 
 from chat.node.session import Session
 from chat.protocol.wire import Format, framed, transcode
@@ -20,16 +23,16 @@ class Audience:
     def __init__(self, form: Format, backlog: int) -> None:
         self.form = form
         self.backlog = backlog
-        self.fast: dict[Session, Callable[[bytes], None]] = {}
+        self.fast: dict[Session, int] = {}
+        """Sessions for which nothing waits, with the descriptors of their sockets."""
         self.slow: set[Session] = set()
         self.pending: list[bytes] = []
 
     def add(self, session: Session) -> None:
         """Let a session hear from now on; what waits was written already."""
-        if session.is_paused:
-            self.slow.add(session)
-        else:
-            self.fast[session] = session.outlet.write
+        self.slow.add(session)
+        if not session.is_paused:
+            self.set_fast(session)
 
     def discard(self, session: Session) -> None:
         """Let it hear no more."""
@@ -43,9 +46,10 @@ class Audience:
 
     def set_fast(self, session: Session) -> None:
         """It keeps up again."""
-        if session in self.slow:
+        descriptor = session.outlet.descriptor()
+        if session in self.slow and descriptor >= 0:
             self.slow.discard(session)
-            self.fast[session] = session.outlet.write
+            self.fast[session] = descriptor
 
     def __bool__(self) -> bool:
         return bool(self.fast or self.slow)
@@ -66,8 +70,17 @@ class Audience:
         self.pending = []
         # The slow ones first taken down: a socket that pauses below has its bytes already.
         slow = tuple(self.slow) if self.slow else ()
-        for write in self.fast.values():
-            write(data)
+        size, write = len(data), os.write
+        late: list[tuple[Session, int]] = []
+        for session, descriptor in self.fast.items():
+            try:
+                done = write(descriptor, data)
+            except OSError:  # full, or broken: the transport finds out which
+                done = 0
+            if done != size:
+                late.append((session, done))
+        for session, done in late:
+            session.outlet.write(data[done:])
         for session in slow:
             if session.outlet.backlog() + len(data) > self.backlog:
                 session.cut()

@@ -88,33 +88,25 @@ async def serve(node: Node, session: Session) -> None:
     underway: deque[asyncio.Task[None]] = deque()
     try:
         while (data := await session.next()) is not None and not session.is_closing:
-            session.is_busy = True
             while underway and underway[0].done():
                 underway.popleft()
             command = _read(node, session, data)
             if command is None:
-                session.is_busy = bool(session.inbox or underway)
                 continue
             if isinstance(command, Post) and len(underway) < PIPELINED:
                 before = underway[-1] if underway else None
                 underway.append(asyncio.create_task(_answer(node, session, command, before)))
-                underway[-1].add_done_callback(lambda _: _settle(session, underway))
                 continue
             if underway:
                 await asyncio.wait(underway)
                 underway.clear()
             await _answer(node, session, command, None)
-            session.is_busy = bool(session.inbox)
         if underway:
             await asyncio.wait(underway)
     finally:
         for task in underway:
             task.cancel()
         await node.gone(session)
-
-
-def _settle(session: Session, underway: deque[asyncio.Task[None]]) -> None:
-    session.is_busy = bool(session.inbox) or any(not task.done() for task in underway)
 
 
 def _read(node: Node, session: Session, data: bytes) -> Command | None:
@@ -144,17 +136,18 @@ async def _answer(node: Node, session: Session, command: Command, before: asynci
     """Handle a command and write its one reply, after that of the command before it."""
     name = _NAMES[type(command)]
     close: CloseCode | None = None
+    session.underway += 1
     try:
         reply = await _handle(node, session, name, command)
     except Refused as refused:
         reply, close = _error(command.id, refused), refused.close
     except Unavailable:
         reply = Error(code=ErrorCode.UNAVAILABLE, text=TEXTS[ErrorCode.UNAVAILABLE], retry_after=1.0)
-    except (
-        Exception
-    ) as error:  # our bug: the caller can try again, the log says where, nothing says what was written
+    except Exception as error:  # our bug: the caller can try again, and the log says where
         log.exception("command.failed", command=name, error=type(error).__name__)
         reply = Error(code=ErrorCode.UNAVAILABLE, text=TEXTS[ErrorCode.UNAVAILABLE], retry_after=1.0)
+    finally:
+        session.underway -= 1
     if before is not None and not before.done():
         await asyncio.wait([before])
     if reply is not None and name != "typing":

@@ -54,8 +54,8 @@ class Session:
     """One connection. The node writes to it; the server hands it what arrives."""
 
     __slots__ = (
-        "caller", "claims", "client", "form", "inbox", "is_busy", "is_closing", "is_lost", "is_paused",
-        "opened_at", "outlet", "rooms", "slow_since", "trash", "typed_at", "waiter", "watched",
+        "caller", "claims", "client", "form", "inbox", "is_closing", "is_lost", "is_paused",
+        "opened_at", "outlet", "rooms", "slow_since", "trash", "typed_at", "underway", "waiter", "watched",
     )  # fmt: skip
 
     def __init__(self, outlet: Outlet, form: Format, now: float) -> None:
@@ -78,8 +78,8 @@ class Session:
         self.typed_at = 0
         self.trash = 0
         """Frames in a row that did not decode."""
-        self.is_busy = False
-        """Whether a command is under way or waits."""
+        self.underway = 0
+        """Commands that are being handled."""
 
     # ── in ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -97,6 +97,11 @@ class Session:
         """No more will come."""
         self.inbox.append(None)
         self._wake()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a command is under way or waits."""
+        return bool(self.inbox) or self.underway > 0
 
     def _wake(self) -> None:
         if self.waiter is not None and not self.waiter.done():
@@ -147,19 +152,11 @@ class Session:
     # ── pace ─────────────────────────────────────────────────────────────────────────────────────
 
     def pause(self) -> None:
-        """The kernel takes no more for now.
-
-        Moved aside in the next turn: this one may be walking the rooms.
-        """
+        """The kernel takes no more for now. Moved aside at once: a bare write would overtake what waits."""
         self.is_paused = True
-        loop = asyncio.get_running_loop()
-        self.slow_since = self.slow_since or loop.time()
-        loop.call_soon(self._step_aside)
-
-    def _step_aside(self) -> None:
-        if self.is_paused:
-            for room in self.rooms.values():
-                room.set_slow(self)
+        self.slow_since = self.slow_since or asyncio.get_running_loop().time()
+        for room in self.rooms.values():
+            room.set_slow(self)
 
     def resume(self) -> None:
         """The kernel has taken all."""

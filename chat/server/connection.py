@@ -166,6 +166,11 @@ class Connection(ServerConnection):
         """Bytes that wait."""
         return self.transport.get_write_buffer_size()
 
+    def descriptor(self) -> int:
+        """The socket's own, or -1 under TLS."""
+        raw = self.transport.get_extra_info("socket")
+        return -1 if raw is None or self.transport.get_extra_info("ssl_object") else int(raw.fileno())
+
     def stop_reading(self) -> None:
         """Read no more for now."""
         self.transport.pause_reading()
@@ -179,12 +184,13 @@ class Connection(ServerConnection):
 class Wire:
     """A connection as its session sees it: the library's own `close` keeps its meaning."""
 
-    __slots__ = ("abort", "backlog", "close", "go_on_reading", "stop_reading", "write")
+    __slots__ = ("abort", "backlog", "close", "descriptor", "go_on_reading", "stop_reading", "write")
 
     def __init__(self, connection: Connection) -> None:
         self.write = connection.transport.write
         self.close = connection.end
         self.abort = connection.abort
         self.backlog = connection.transport.get_write_buffer_size
+        self.descriptor = connection.descriptor
         self.stop_reading = connection.stop_reading
         self.go_on_reading = connection.go_on_reading

@@ -1,0 +1,213 @@
+"""`hearth bench`: what the server costs beside a bare one under the same load, in ratios of one run."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from chat.bench.load import text_of
+from chat.bench.servers import Running, bare, hearth, memory, run_load
+from chat.bench.waiters import join_many
+from chat.cli import CommandError
+from chat.cli.table import columns
+from chat.protocol.events import Member, Message
+from chat.protocol.wire import Format, decode, framed, pack, transcode
+from chat.settings import default_config
+from moderation import Remark, load
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One shape of load, and what of the bare server's cost it may have."""
+
+    name: str
+    rooms: int
+    size: int
+    window: int
+    messages: int
+    most: float
+
+
+CASES = (
+    Case("one room of 500, eight in flight", 1, 500, 8, 900, 0.25),
+    Case("one room of 500, one in flight", 1, 500, 1, 300, 0.75),
+    Case("200 rooms of 15, one in flight each", 200, 15, 1, 6_000, 1.0),
+)
+MEMBERS = 2_000
+MOST_MEMORY = 20.0
+"""KiB that a joined member may cost."""
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "bench",
+        help="measure fan-out beside a bare server",
+        description="Measure the server on this machine (Linux).",
+    )
+    parser.add_argument("what", nargs="?", default="fanout", choices=("fanout", "memory", "accept"))
+    parser.add_argument("--rounds", type=int, default=5, help="rounds, of which the median counts (5)")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the load: a trial, no measurement")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure. 0: done, whatever the figures; 1: a receiver found a fault, or it could not be measured."""
+    if not Path("/proc/self/schedstat").exists():
+        raise CommandError("the processor time of each process is read from Linux's /proc, which is not here")
+    measure: Callable[[argparse.Namespace], list[dict[str, Any]]] = {
+        "fanout": fanout,
+        "memory": members,
+        "accept": accept,
+    }[args.what]
+    with tempfile.TemporaryDirectory(prefix="hearth-bench-") as folder:
+        args.folder = Path(folder)
+        rows = measure(args)
+    if args.json:
+        print(json.dumps(rows, indent=2))
+    else:
+        heads = list(rows[0])
+        print(columns(heads, [[str(row[head]) for head in heads] for row in rows]))
+    return 0
+
+
+# ── fan-out ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def fanout(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """CPU a delivery, beside the bare server's in the same round: medians of interleaved rounds."""
+    rows = []
+    for case in CASES:
+        rooms = [f"bench-{number}" for number in range(case.rooms)]
+        messages = max(case.rooms * case.window * 2, case.messages // (10 if args.quick else 1))
+        shape = {"rooms": rooms, "receivers": case.size, "window": case.window, "messages": messages}
+        found: dict[str, list[dict[str, Any]]] = {"hearth": [], "bare": []}
+        folder = args.folder / f"{case.rooms}-{case.window}"
+        with hearth(folder, rooms) as ours, bare() as yardstick:
+            for turn in range(args.rounds):
+                _say(f"{case.name}: round {turn + 1} of {args.rounds}")
+                tokens = ours.tokens(case.rooms * case.size)
+                found["hearth"].append(run_load(ours, {**shape, "is_bare": False, "tokens": tokens}))
+                found["bare"].append(run_load(yardstick, {**shape, "is_bare": True, "tokens": []}))
+        ratios = [
+            mine["us"][0] / its["us"][0] for mine, its in zip(found["hearth"], found["bare"], strict=True)
+        ]
+        rows.append(
+            {
+                "case": case.name,
+                "hearth µs": _median(found["hearth"], 0),
+                "store µs": _median(found["hearth"], 1),
+                "bare µs": _median(found["bare"], 0),
+                "ratio": round(statistics.median(ratios), 3),
+                "at most": case.most,
+            }
+        )
+    return rows
+
+
+def _median(found: Sequence[dict[str, Any]], process: int) -> float:
+    return round(statistics.median(one["us"][process] for one in found), 2)
+
+
+# ── memory ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def members(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Memory that a joined member costs: the server's growth over many of them, divided by their number."""
+    count = MEMBERS // (10 if args.quick else 1)
+    found = []
+    for turn in range(max(1, args.rounds // 2)):
+        _say(f"memory: round {turn + 1}")
+        with hearth(args.folder / f"memory-{turn}", ["bench-0"]) as server:
+            found.append(asyncio.run(_grow(server, count)))
+    return [
+        {
+            "members": count,
+            "KiB a member": round(statistics.median(found), 2),
+            "at most": MOST_MEMORY,
+        }
+    ]
+
+
+async def _grow(server: Running, count: int) -> float:
+    tokens = server.tokens(count + 20)
+    async with join_many(server.port, "bench-0", tokens[:20]):
+        before = memory(server.pids[0])
+        async with join_many(server.port, "bench-0", tokens[20:]):
+            grown = memory(server.pids[0]) - before
+            return grown / count
+
+
+# ── accepting ────────────────────────────────────────────────────────────────────────────────────
+
+
+def accept(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """CPU of accepting a message in a room of one, and the share of each stage that can be run by itself."""
+    messages = 3_000 // (10 if args.quick else 1)
+    shape = {"rooms": ["bench-0"], "receivers": 1, "window": 8, "messages": messages, "is_bare": False}
+    found = []
+    with hearth(args.folder / "accept", ["bench-0"]) as server:
+        for turn in range(args.rounds):
+            _say(f"accept: round {turn + 1} of {args.rounds}")
+            found.append(run_load(server, {**shape, "tokens": server.tokens(1)}))
+    whole = _median(found, 0)
+    parts = {**_stages(), "its sockets, the script's call and the rest": 0.0}
+    parts["its sockets, the script's call and the rest"] = max(0.0, whole - sum(parts.values()))
+    rows = [
+        {"stage": name, "µs": round(spent, 1), "share": f"{spent / whole:.0%}"}
+        for name, spent in parts.items()
+    ]
+    rows.append({"stage": "the node in all", "µs": whole, "share": "100%"})
+    rows.append({"stage": "the store beside it", "µs": _median(found, 1), "share": ""})
+    return rows
+
+
+def _stages() -> dict[str, float]:
+    """Microseconds of the stages that need neither socket nor store."""
+    pipeline = load(default_config())
+    texts = [text_of(number) for number in range(200)]
+    frames = [
+        json.dumps({"type": "post", "id": 1, "room": "bench-0", "key": "k", "text": text}).encode()
+        for text in texts
+    ]
+    member = Member("u_bench-0", "Bench 0", "participant")
+    entries = [pack(Message(room="bench-0", from_=member, text=text, seq=1, at=1)) for text in texts]
+    remarks = [Remark(member.id, 1, pipeline.read(text)) for text in texts[:50]]
+    return {
+        "reading the command": _each(lambda frame: decode(frame, Format.JSON), frames),
+        "judging": _each(lambda text: pipeline.judge(text, author="u_bench-0", context=remarks), texts),
+        "writing the event": _each(
+            lambda text: pack(Message(room="bench-0", from_=member, text=text)), texts
+        ),
+        "making its frame": _each(lambda entry: framed(transcode(entry, Format.JSON), Format.JSON), entries),
+    }
+
+
+T = TypeVar("T")
+
+
+def _each(work: Callable[[T], object], items: Sequence[T]) -> float:
+    best = float("inf")
+    for _ in range(5):
+        began = time.perf_counter()
+        for item in items:
+            work(item)
+        best = min(best, time.perf_counter() - began)
+    return best / len(items) * 1e6
+
+
+def _say(text: str) -> None:
+    """Tell how far it is, where somebody watches."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
