@@ -116,7 +116,8 @@ def fanout(args: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _median(found: Sequence[dict[str, Any]], process: int) -> float:
-    return round(statistics.median(one["us"][process] for one in found), 2)
+    costs: list[float] = [one["us"][process] for one in found]
+    return round(statistics.median(costs), 2)
 
 
 # ── memory ───────────────────────────────────────────────────────────────────────────────────────

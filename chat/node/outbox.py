@@ -1,9 +1,9 @@
 """Fan-out: what a loop turn brings for a room is joined and written once to each socket.
 
-An event is framed once a format. While a socket's kernel buffer takes everything, its session is in the fast
-set and a delivery is one bare system call; when not, it is in the slow set, where its bytes queue behind those
-that wait already and its backlog is looked at each time. Sockets under TLS are always there: what they take is
-not what goes out.
+An event is framed once a format. While a socket's kernel buffer takes everything, its session is in the
+fast set and a delivery is one bare system call; when not, it is in the slow set, where its bytes queue behind
+those that wait already and its backlog is looked at each time. Sockets under TLS are always there: what they
+take is not what goes out.
 """
 
 from __future__ import annotations
