@@ -23,7 +23,7 @@ _HOST = re.compile(r"(?:https?:\s?/\s?/\s?|www\s?\.\s?)*([a-z0-9\-]+(?:\s?\.\s?[
 
 
 def is_phone(text: str, lexicon: Lexicon) -> bool:
-    """Seven to fifteen digits, or number words; no date, range of years, score, service or row of small ones."""
+    """Seven to fifteen digits, or number words; no date, range of years, score or service."""
     if _SAID.search(text) and not _DIGITS.search(text):
         return True
     digits = "".join(_DIGITS.findall(text))

@@ -11,7 +11,8 @@ _PAIRS = (
     # Armenian, Cherokee (capitals fold to themselves), Lisu
     " ոn սu օo հh յj ցg զq ԍg Ꭺa Ꭼe Ꮋh Ꭵi Ꭻj Ꮶk Ꮮl Ꮇm Ꮲp Ꮪs Ꭲt Ꮩv Ꮃw Ꮓz ꓐb ꓚc ꓓd ꓰe ꓗk ꓡl ꓢs"
     # Latin letters without a decomposition
-    " ıi łl øo đd ħh ŧt ðd ɑa ɡg ɩi ɪi ʟl ɴn ʀr ʏy ʜh ɢg ʙb ɛe ɔo ʌa ɐa ǝe ɯm ʞk ʇt ʎy ƙk ɗd ɓb ʋv ƶz ƴy ꞓc ɨi ʉu"
+    " ıi łl øo đd ħh ŧt ðd ɑa ɡg ɩi ɪi ʟl ɴn ʀr ʏy ʜh ɢg ʙb ɛe ɔo ʌa ɐa ǝe ɯm ʞk ʇt ʎy ƙk ɗd ɓb"
+    " ʋv ƶz ƴy ꞓc ɨi ʉu"
     # small capitals
     " ᴀa ᴄc ᴅd ᴇe ᴊj ᴋk ᴍm ᴏo ᴘp ꜱs ᴛt ᴜu ᴠv ᴡw ᴢz ꜰf"
     # typography

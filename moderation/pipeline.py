@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from moderation.classifier import Classifier, load_classifier
+from moderation.classifier import Classifier, Score, load_classifier
 from moderation.context import Heard, gather
 from moderation.lexicon import load_lexicon
 from moderation.mend import Mender
@@ -112,12 +112,13 @@ class Pipeline:
         if findings.facets:
             compound(self.rules, modes, findings, whole)
         raw = self._classifier.raw(folded.plain if mended is None else mended.plain)
+        if findings.severity < Severity.MODERATE:
+            self._attend(findings, raw, whole, modes)
         alone = self._classifier.score(raw, findings.severity)
         reading = self._reading(folded, findings, alone)
         if context:
             heard = gather(context, author, now)
             self._in_context(folded, findings, heard, reading, modes, whole, staff=staff)
-        self._attend(findings, alone, whole, modes)
         self._check(deadline)
         answers = decide(self.rules, text, findings)
         score = alone
@@ -189,12 +190,18 @@ class Pipeline:
                 findings.add(Finding(found.rule, found.mode, whole, found.severity, found.readings))
 
     def _attend(
-        self, findings: Findings, score: float, whole: tuple[int, int], modes: tuple[Mode, ...]
+        self, findings: Findings, raw: Score, whole: tuple[int, int], modes: tuple[Mode, ...]
     ) -> None:
-        """The learned score may raise attention, to moderate at most; it never holds or blocks."""
-        level = self._classifier.attention(score)
+        """The learned score may raise attention, to moderate at most; it never holds or blocks.
+
+        Where a rule has found the words and its context has read them away, or a cue of calm stands, the
+        words alone tell nothing new.
+        """
+        if findings.notes or "calm" in findings.facets or "attack" in findings.facets:
+            return
+        level = self._classifier.attention(raw)
         if level > findings.severity:
-            self._say("model.attention", findings, whole, modes, level)
+            self._say(self._classifier.speaker(raw), findings, whole, modes, level)
 
     def _say(
         self,

@@ -29,7 +29,7 @@ def decide(rules: RuleSet, text: str, findings: Findings) -> Answers:
     """The table of CARE: unsafe content decides the action, risk the severity, and help never silences."""
     action = Action.DELIVER
     severity = findings.severity
-    reasons: dict[tuple[str, tuple[int, int]], Reason] = {}
+    reasons: list[Reason] = []
     shadow: list[Reason] = []
     masks: list[tuple[int, int]] = []
     weight: dict[Category, int] = {}
@@ -42,13 +42,13 @@ def decide(rules: RuleSet, text: str, findings: Findings) -> Answers:
         if one.mode is Mode.SHADOW:
             shadow.append(reason)
             continue
-        reasons.setdefault((rule.id, one.span), reason)
+        keep(reasons, reason)
         if risk:
             if rule.category is not None and one.severity:
                 weight[rule.category] = max(weight.get(rule.category, 0), int(one.severity))
             if rule.holds:
                 room = rules.rules[rules.by_id[rule.holds]]
-                reasons.setdefault((room.id, one.span), Reason(room.id, one.span, room.text, False))
+                keep(reasons, Reason(room.id, one.span, room.text, False))
                 action = _stronger(action, room.action)
         else:
             if rule.action is Action.MASK:
@@ -62,9 +62,21 @@ def decide(rules: RuleSet, text: str, findings: Findings) -> Answers:
     categories = tuple(sorted(weight, key=lambda one: (-weight[one], one.value)))
     if severity >= Severity.MODERATE and not categories:
         categories = (_UNKNOWN,)
-    return Answers(
-        action, severity, flag, categories, tuple(reasons.values()), tuple(shadow), redact(text, masks)
-    )
+    return Answers(action, severity, flag, categories, tuple(reasons), tuple(shadow), redact(text, masks))
+
+
+def keep(reasons: list[Reason], new: Reason) -> None:
+    """Add a reason, unless its rule spoke already of all of its span; it takes the place of lesser ones."""
+    first, last = new.span
+    for at, one in enumerate(reasons):
+        if one.rule != new.rule:
+            continue
+        if one.span[0] <= first and last <= one.span[1]:
+            return
+        if first <= one.span[0] and one.span[1] <= last:
+            reasons[at] = new
+            return
+    reasons.append(new)
 
 
 def _stronger(one: Action, other: Action) -> Action:

@@ -152,6 +152,8 @@ class RuleSet:
                 continue
             if check is not None and not check(plain[start:end], self.lexicon):
                 continue
+            while plain[start] in " \n,(:":
+                start += 1
             yield Hit(owner, start, end)
 
 

@@ -125,6 +125,8 @@ def _negators(scene: Scene, *, inside: bool) -> int:
             continue
         following = spoken[index + 1] if index + 1 < len(spoken) else ""
         previous = spoken[index - 1] if index else ""
+        if word in {"stop", "stopped"} and previous in negators:
+            continue  # "cannot stop wanting" is no denial
         if following in words["pseudo"] or previous in {"why", "if"}:
             continue
         if word == "no" and following not in words["deniable"]:
@@ -151,6 +153,8 @@ def denial(scene: Scene) -> bool:
 def past(scene: Scene) -> bool:
     """Told of a time that is over, and nothing says that it is back."""
     words = scene.words
+    if "used to" in " ".join(scene.before[-4:]):
+        return not words.within("relapse", scene.plain[scene.end : scene.end + 80])
     around = " ".join((*scene.before, *scene.inside, *scene.after))
     if not words.within("past", around):
         return False
@@ -182,9 +186,7 @@ def quotation(scene: Scene) -> bool:
     opened = plain.rfind('"', max(0, scene.start - _REACH), scene.start + 1)
     inside = opened >= 0 and plain.count('"', 0, scene.start + 1) % 2 == 1 and '"' in plain[scene.end - 1 :]
     lead = _WORD.findall(plain[max(0, opened - 80) : opened])[-8:] if inside else scene.before[-6:]
-    spoke = words["reporting"].intersection(lead)
-    other = words["thirds"].intersection(lead) or _SECOND.intersection(lead)
-    if spoke and other and not ({"i", "ive", "im"} & set(lead[-2:]) and inside):
+    if _says(words, lead):
         return True
     if not inside:
         return False
@@ -193,6 +195,17 @@ def quotation(scene: Scene) -> bool:
     closed = plain.find('"', scene.end - 1)
     tail = _WORD.findall(plain[closed + 1 : closed + 40])[:4]
     return bool(words["reporting"].intersection(tail) and words["thirds"].intersection(tail))
+
+
+def _says(words: Words, lead: list[str]) -> bool:
+    """Whether somebody other than the author speaks: a verb of speech with another before it."""
+    others, verbs = words["thirds"] | _SECOND, words["reporting"]
+    return any(
+        word in verbs
+        and any(before in others for before in lead[max(0, at - 3) : at])
+        and not _SELF.intersection(lead[max(0, at - 1) : at])
+        for at, word in enumerate(lead)
+    )
 
 
 def told(scene: Scene) -> bool:

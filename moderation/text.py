@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from moderation.lookalikes import APOSTROPHES, LOOKALIKES
 
@@ -103,7 +104,8 @@ class Folded:
         """Fold again, slowly, character by character with its origin: the same steps as `fold`."""
         table = _TABLE
         marked = [(new, at) for at, old in enumerate(self.original) for new in table[ord(old)]]
-        marked = _without_ellipses(marked)
+        if any(one[0] == "." == other[0] for one, other in pairwise(marked)):
+            marked = _without_ellipses(marked)
         plain: list[tuple[str, int]] = []
         gap: tuple[str, int] | None = None
         for new, at in marked:
