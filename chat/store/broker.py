@@ -7,7 +7,6 @@ import contextlib
 import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 import hiredis
@@ -184,9 +183,10 @@ class Broker:
         """Make a room; False where it stands already."""
         if not is_room_id(room):
             raise ValueError("a room's name is lower-case letters, digits, dots, dashes and underscores")
-        is_new = bool(await self.ask("HSETNX", in_room(room, "room"), "epoch", epoch))
-        if is_new:
-            await self.ask("HSET", in_room(room, "room"), *chain.from_iterable(state.items()))
+        key = in_room(room, "room")
+        # The epoch last: a room whose making broke off is no room yet, and the next try makes it whole.
+        await asyncio.gather(*(self.ask("HSETNX", key, name, value) for name, value in state.items()))
+        is_new = bool(await self.ask("HSETNX", key, "epoch", epoch))
         await self.ask("HSETNX", ROOMS, room, msgpack.packb([time.time_ns() // 1000, title]))
         return is_new
 
