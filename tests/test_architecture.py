@@ -34,7 +34,7 @@ ARROWS: dict[str, frozenset[str]] = {
     ),
     "chat.store": frozenset({"chat.node.ports"}),
     "chat.server": frozenset({"chat.node", "chat.protocol", "chat.settings"}),
-    "chat.client": frozenset({"chat.protocol"}),
+    "chat.client": frozenset({"chat.protocol", "chat.room"}),
     # These wire the parts together, and are imported by each other alone.
     "chat.assembly": frozenset({EVERYTHING}),
     "chat.bench": frozenset({EVERYTHING}),
@@ -46,7 +46,7 @@ ARROWS: dict[str, frozenset[str]] = {
 VENDORS: dict[str, frozenset[str]] = {
     "hiredis": frozenset({"chat.store"}),
     "joserfc": frozenset({"chat.tokens"}),
-    "msgpack": frozenset({"chat.store"}),
+    "msgpack": frozenset({"chat.client", "chat.store"}),
     "msgspec": frozenset({"chat.node", "chat.protocol"}),
     "pydantic": frozenset({"chat.config", "chat.room", "chat.settings"}),
     "pydantic_settings": frozenset({"chat.settings"}),

@@ -46,7 +46,7 @@ ANSWERS: Mapping[str, str | None] = {
     "watch": "queue",
     "attend": "ok",
     "claim": "claimed",
-    "unclaim": "claimed",
+    "unclaim": "ok",
     "decide": "ok",
     "ban": "ok",
     "unban": "ok",
