@@ -6,7 +6,6 @@ One frame, one answer; nothing that is sent here ends a node.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -85,11 +84,11 @@ async def serve(node: Node, session: Session) -> None:
     Posts may overlap: each leaves for the store before the next is looked at, and is answered before it.
     Everything else waits until they are answered.
     """
-    underway: deque[asyncio.Task[None]] = deque()
+    underway: list[asyncio.Task[None]] = []
     try:
         while (data := await session.next()) is not None and not session.is_closing:
             while underway and underway[0].done():
-                underway.popleft()
+                del underway[0]
             command = _read(node, session, data)
             if command is None:
                 continue

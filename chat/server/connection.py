@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
 import struct
 from typing import Any
 
+from websockets.asyncio.messages import Assembler
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, Event
@@ -20,6 +22,14 @@ _RESET = struct.pack("ii", 1, 0)
 _PING = b"\x89\x00"
 
 
+@functools.cache
+def _unread() -> Assembler:
+    """The library's queue of frames, in which none of ours ever wait: one for all connections."""
+    queue = Assembler(pause=lambda: None, resume=lambda: None)
+    queue.close()
+    return queue
+
+
 class Connection(ServerConnection):
     """A session's `Outlet`.
 
@@ -27,22 +37,29 @@ class Connection(ServerConnection):
     pings come from one clock for all connections, not from a task in each.
     """
 
-    limits: Limits
-    session: Session | None = None
-    parts: bytearray | None = None
-    ping_due = 0.0
-    pong_due = 0.0
-    over_since = 0.0
-    frames = 0
-    frames_from = 0.0
-    is_counted = False
+    # With these in the library's dictionary it would hold over thirty names and lose its compact form: 1 KiB.
+    __slots__ = (
+        "ending", "frames", "frames_from", "is_text", "limits", "over_since", "parts", "ping_due", "pong_due",
+        "session",
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.session: Session | None = None
+        self.parts: bytearray | None = None
+        self.is_text = False
+        self.ping_due = self.pong_due = 0.0
+        self.frames, self.frames_from, self.over_since = 0, 0.0, 0.0
+        self.ending: asyncio.Task[None] | None = None
 
     def attach(self, session: Session, limits: Limits, now: float) -> None:
-        """Hand over all that comes from now on."""
+        """Hand over all that comes from now on, and let go of what only the handshake needed: 5 KiB."""
         self.session = session
         self.limits = limits
         self.ping_due = now + limits.ping_seconds
         self.frames_from = now
+        self.request = self.response = None
+        self.recv_messages = _unread()
 
     # ── in ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -78,8 +95,6 @@ class Connection(ServerConnection):
         if event.fin:
             data, self.parts = bytes(self.parts), None
             self._take(session, data, is_text=self.is_text)
-
-    is_text = False
 
     def _take(self, session: Session, data: bytes, *, is_text: bool) -> None:
         if is_text and not data.isascii():
@@ -149,7 +164,7 @@ class Connection(ServerConnection):
 
     def end(self, code: int, reason: str) -> None:
         """Close with a code; the closing handshake goes on by itself."""
-        self._ending = self.loop.create_task(self._end(code, reason))
+        self.ending = self.loop.create_task(self._end(code, reason))
 
     async def _end(self, code: int, reason: str) -> None:
         await self.close(code, reason)
