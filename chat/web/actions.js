@@ -60,7 +60,6 @@ export function personItems(room, who) {
   if (!isBelow(session, who)) return items;
   items.push({ label: `Mute ${name}…`, act: () => mute(session, who) });
   items.push({ label: `Let ${name} write again`, act: () => attempt(session, "unmute", { user: who.id }, `${name} can write again.`) });
-  items.push({ label: `Offer ${name} a side room`, act: () => attempt(session, "aside", { user: who.id }, `${name} is being invited.`) });
   items.push({ label: `Take ${name} out of the room…`, act: () => remove(session, who), danger: true });
   if (RANK[session.role] >= RANK.moderator) {
     items.push({ label: `Ban ${name} everywhere…`, act: () => ban(session, who), danger: true });

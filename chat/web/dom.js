@@ -83,7 +83,7 @@ const SVG = "http://www.w3.org/2000/svg";
 export function icon(name) {
   const drawing = document.createElementNS(SVG, "svg");
   drawing.setAttribute("viewBox", "0 0 24 24");
-  drawing.setAttribute("class", "icon");
+  drawing.setAttribute("class", `icon icon-${name}`);
   drawing.setAttribute("aria-hidden", "true");
   drawing.setAttribute("focusable", "false");
   const path = document.createElementNS(SVG, "path");

@@ -1,0 +1,107 @@
+"""A moderator's evening: the queue, live, with claim and decision."""
+
+import re
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.house import Guests, new_name, say
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio]
+
+CRUEL = "You are pathetic, just go kill yourself"
+
+
+async def queue(page: Page) -> None:
+    await page.get_by_role("tab", name="Queue").click()
+
+
+async def test_a_flag_comes_live_with_its_text_covered(guests: Guests) -> None:
+    name = new_name()
+    team, page = await guests.staff("moderator"), await guests.guest(name)
+    await queue(team)
+    await say(page, "I want to kill myself. I can't see any other way.")
+    flag = team.locator(".flag", has_text=name)
+    await expect(flag).to_contain_text("High")
+    await expect(flag).to_contain_text(re.compile("left"))
+    assert "kill myself" not in await flag.inner_html()
+    await flag.get_by_role("button", name="Show the text").click()
+    await expect(flag.locator("mark").first).to_be_visible()
+    await flag.get_by_role("button", name="I'm with them").click()
+    await expect(flag).to_contain_text("With ")
+
+
+async def test_a_held_text_is_claimed_decided_and_released(guests: Guests) -> None:
+    name = new_name()
+    team, page, other = await guests.staff("moderator"), await guests.guest(name), await guests.guest()
+    await say(page, CRUEL)
+    await expect(page.locator(".item.held")).to_be_visible()
+    await queue(team)
+    flag = team.locator(".flag", has_text=name)
+    await flag.get_by_role("button", name="Take this").click()
+    await expect(flag.get_by_text("Yours for another")).to_be_visible()
+    await flag.get_by_label("Keep it out of the room").check()
+    await flag.get_by_label("Note").fill("an attack on somebody")
+    await flag.get_by_label("Words to the person").fill("That could hurt somebody. Say how you feel instead?")
+    await flag.get_by_role("button", name="Decide", exact=True).click()
+    await expect(flag).to_have_count(0)
+    await expect(page.locator(".item.held_decided")).to_contain_text("Say how you feel instead?")
+    await expect(page.locator(".item.held")).to_have_count(0)
+    await expect(other.locator(".log")).not_to_contain_text("pathetic")
+
+
+async def test_what_another_has_is_said_with_their_name(guests: Guests) -> None:
+    name, first = new_name(), new_name()
+    one, two, page = (
+        await guests.staff("moderator", first),
+        await guests.staff("moderator"),
+        await guests.guest(name),
+    )
+    await say(page, CRUEL)
+    await queue(one)
+    await queue(two)
+    await one.locator(".flag", has_text=name).get_by_role("button", name="Take this").click()
+    theirs = two.locator(".flag", has_text=name)
+    await expect(theirs).to_contain_text(f"{first} is already with this one.")
+    await expect(theirs.get_by_role("button", name="Take this")).to_have_count(0)
+    await one.locator(".flag", has_text=name).get_by_role("button", name="Give back").click()
+    await expect(theirs.get_by_role("button", name="Take this")).to_be_visible()
+
+
+async def test_a_mute_can_be_the_decision(guests: Guests) -> None:
+    name = new_name()
+    team, page = await guests.staff("moderator"), await guests.guest(name)
+    await say(page, CRUEL)
+    await queue(team)
+    flag = team.locator(".flag", has_text=name)
+    await flag.get_by_role("button", name="Take this").click()
+    await flag.get_by_label("Mute the person").check()
+    await flag.get_by_label("Note").fill("a pause")
+    await flag.get_by_role("button", name="Decide", exact=True).click()
+    await expect(page.get_by_label("Write privately to our team")).to_be_visible()
+
+
+async def test_no_sanction_goes_with_a_persons_own_risk(guests: Guests) -> None:
+    name = new_name()
+    team, page = await guests.staff("moderator"), await guests.guest(name)
+    await say(page, "I want to kill myself. I can't see any other way.")
+    await queue(team)
+    flag = team.locator(".flag", has_text=name)
+    await flag.get_by_role("button", name="Take this").click()
+    await expect(flag.get_by_label("Mute the person")).to_be_disabled()
+    await expect(flag.get_by_label("Ban the person everywhere")).to_be_disabled()
+
+
+async def test_a_report_opens_a_flag_and_shows_its_person_nothing(guests: Guests) -> None:
+    name = new_name()
+    team, page, other = await guests.staff("moderator"), await guests.guest(name), await guests.guest()
+    await say(page, "everyone here should just cheer up")
+    message = other.locator(".item.message", has_text="cheer up")
+    await message.hover()
+    await message.get_by_role("button", name="More for this message").click()
+    await other.get_by_role("menuitem", name="Tell our team about this…").click()
+    await other.get_by_label("What should we know?").fill("this felt dismissive")
+    await other.get_by_role("button", name="Tell our team").click()
+    await queue(team)
+    await expect(team.locator(".flag", has_text="this felt dismissive")).to_contain_text(name)
+    await expect(page.locator(".item.private")).to_have_count(0)
