@@ -60,7 +60,8 @@ async def store_of(settings: Settings, *, own: EmbeddedStore | None = None) -> A
 @asynccontextmanager
 async def _connected(settings: Settings, url: str, key: Key, embedded: str | None) -> AsyncIterator[Stored]:
     client = connect(url)
-    node = settings.node or f"n_{secrets.token_hex(6)}"
+    # A name of this run alone: what an earlier one said of itself ends with its own lease.
+    node = f"{settings.node or 'n'}_{secrets.token_hex(6)}"
     broker = Broker(url, node)
     try:
         epoch = await check_store(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,8 @@ import msgspec
 from chat import __version__
 from chat.node.hub import LEASE
 from chat.node.node import Node, clean, now_ms
-from chat.node.rooms import Room
+from chat.node.ports import Unavailable
+from chat.node.rooms import Mailbox, Room
 from chat.node.session import Caller, Session, member_of
 from chat.protocol.commands import Hello, Join, Leave, Profile
 from chat.protocol.errors import CloseCode, ErrorCode, Refused
@@ -28,6 +30,7 @@ NEAR_EXPIRY = 3_600_000
 """Milliseconds before its end at which a token is renewed."""
 LEAST_MESSAGES = 30
 STEP_BACK = 200
+HEARD_WITHIN = 5.0
 PRIVATE_KEPT = 200
 RECENT_WHISPER = 12 * 3_600_000
 RECENT_SUPPORT = 24 * 3_600_000
@@ -41,18 +44,18 @@ async def hello(node: Node, session: Session, command: Hello) -> Welcome:
         caller, token = await _by_token(node, command)
     else:
         caller, token = await _by_invite(node, command)
-    if not await node.people.connected(caller.id, node.settings.limits.connections):
+    known = await node.hub.known()
+    session.caller = caller
+    node.hub.greet(session)
+    if not await _is_counted(node, session, caller.id):
         raise Refused(
             ErrorCode.RATE_LIMITED,
             "You are connected in many places at once. Please close one of them and try again.",
             retry_after=10,
             close=CloseCode.OVERLOADED,
         )
-    session.caller = caller
     session.client = command.client or ""
-    node.hub.greet(session)
     limits = node.settings.limits
-    known = await node.hub.known()
     return Welcome(
         user={"id": caller.id, "name": caller.name},
         rooms=[
@@ -74,6 +77,19 @@ async def hello(node: Node, session: Session, command: Hello) -> Welcome:
         token=token,
         expires=caller.expires if token else None,
     )
+
+
+async def _is_counted(node: Node, session: Session, user: str) -> bool:
+    """Whether a person may have this connection too. Where not, or where nobody can tell, it speaks for nobody."""
+    is_in = False
+    try:
+        is_in = await node.people.connected(user, node.hub.count(user), node.settings.limits.connections)
+    finally:
+        if not is_in:
+            node.hub.part(session)
+            session.caller = None
+            node.hub.soon(node.count(user))
+    return is_in
 
 
 async def _by_token(node: Node, command: Hello) -> tuple[Caller, str | None]:
@@ -195,7 +211,7 @@ async def join(node: Node, session: Session, command: Join) -> Joined:
         mailbox = room.mailbox(caller.id)
         mailbox.keepers += 1
         try:
-            await mailbox.subscribed
+            await _heard(mailbox)
             entered = await _enter(node, room, session, role, command)
             mailbox.follower.start(int(entered["uhead"])) if mailbox.follower.head < 0 else None
             if room.epoch != entered["epoch"]:
@@ -205,6 +221,15 @@ async def join(node: Node, session: Session, command: Join) -> Joined:
         finally:
             mailbox.keepers -= 1
             room.let_mailbox_go(caller.id)
+
+
+async def _heard(mailbox: Mailbox) -> None:
+    """Wait until the private log is heard; others may wait for the same."""
+    try:
+        async with asyncio.timeout(HEARD_WITHIN):
+            await asyncio.shield(mailbox.subscribed)
+    except TimeoutError:
+        raise Unavailable from None
 
 
 async def _enter(node: Node, room: Room, session: Session, role: Role, command: Join) -> dict[str, Any]:

@@ -152,9 +152,17 @@ class Hub:
         assert session.caller is not None
         self.by_user.setdefault(session.caller.id, set()).add(session)
 
+    def count(self, user: str) -> int:
+        """How many sessions here speak for a person."""
+        return len(self.by_user.get(user, ()))
+
     def forget(self, session: Session) -> None:
         """A session is over."""
         self.sessions.discard(session)
+        self.part(session)
+
+    def part(self, session: Session) -> None:
+        """A session speaks for nobody any more, or was not let in."""
         if session.caller is not None:
             mine = self.by_user.get(session.caller.id)
             if mine is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,9 @@ from chat.tokens import Claims
 from moderation import Pipeline
 
 log = structlog.get_logger(__name__)
+
+COUNT_AGAIN = 1.0
+"""Seconds between tries to tell a store that is away."""
 
 Verify = Callable[[str], Claims]
 Sign = Callable[[str, str, Mapping[str, str], float], str]
@@ -192,16 +196,31 @@ class Node:
                 room.watchers.discard(session)
                 self.hub.let_go(room)
         session.watched = frozenset()
+        for name in tuple(session.rooms):
+            await self._unless_away(self.leave(session, name, is_lost=session.is_lost))
+        if session.caller is not None:
+            await self._unless_away(self._return_claims(session))
+        self.hub.forget(session)
+        if session.caller is not None:
+            await self.count(session.caller.id)
+
+    async def _unless_away(self, work: Awaitable[None]) -> bool:
+        """Whether the store took it. What it did not take is no reason to leave the rest undone."""
         try:
-            for name in tuple(session.rooms):
-                await self.leave(session, name, is_lost=session.is_lost)
-            if session.caller is not None:
-                await self._return_claims(session)
-                await self.people.disconnected(session.caller.id)
+            await work
         except Unavailable:
             log.warning("node.left_unsaid")
-        finally:
-            self.hub.forget(session)
+            return False
+        return True
+
+    async def count(self, user: str) -> None:
+        """Tell the store how many connections a person has here: now, or once it is back."""
+        if not await self._unless_away(self.people.counted(user, self.hub.count(user))):
+            self.hub.soon(self._count_later(user))
+
+    async def _count_later(self, user: str) -> None:
+        await asyncio.sleep(COUNT_AGAIN)
+        await self.count(user)
 
     async def _return_claims(self, session: Session) -> None:
         """A lease ends with the connection that took it."""

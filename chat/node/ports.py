@@ -132,11 +132,14 @@ class People(Protocol):
     async def invite(self, room: str, *, role: str, most: int, expires: int, label: str = "") -> str:
         """Make an invite for `most` people until `expires` (0: no limit), and return its code."""
 
-    async def connected(self, user: str, most: int) -> bool:
-        """Count one more connection; False, and not counted, where that is over `most` (0: no limit)."""
+    async def connected(self, user: str, here: int, most: int) -> bool:
+        """Tell how many connections of a person this node has, a new one among them.
 
-    async def disconnected(self, user: str) -> None:
-        """Count one less."""
+        False where there are over `most` (0: no limit) on all nodes.
+        """
+
+    async def counted(self, user: str, here: int) -> None:
+        """Tell how many are left."""
 
     async def ban(self, user: str, till: int | None) -> None:
         """Note a ban (or its end, None) for all nodes; the rooms are told one by one."""
