@@ -1,0 +1,86 @@
+"""Two moderators and one flag: one decision, the loser is told, and what is released has a new number (I11, I12)."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import Reach
+from tests.faults.rig import ROOM, Frame, behind, flags_of, log_of, two_nodes, words
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.faults]
+
+HELD = "i took all the pills an hour ago, goodbye everyone, {}"
+
+
+async def test_of_two_moderators_one_decides_and_the_other_is_told(tmp_path: Path, reach: Reach) -> None:
+    """They claim and decide at once on two nodes: one decision, one release at most, and the loser hears by whom."""
+    dice = reach.dice()
+    async with (
+        two_nodes(tmp_path) as (a, b, _),
+        a.client() as author,
+        a.client("moderator") as one,
+        b.client("moderator") as two,
+    ):
+        for number in range(reach(60, 1_000)):
+            posted = await author.ask("post", room=ROOM, key=f"k{number}", text=HELD.format(words(number)))
+            assert posted["verdict"] == "held"
+            head = max(log_of(a), default=0) if number % 20 == 0 else None
+            flag = posted["flag"]
+            actions = [dice.choice(("approve", "retract", "warn")) for _ in range(2)]
+
+            async def take(client: object, action: str) -> tuple[Frame, Frame | None]:
+                claim = await client.ask("claim", flag=flag)  # type: ignore[attr-defined]  # noqa: B023
+                await asyncio.sleep(dice.random() * 0.002)
+                done = await client.ask(  # type: ignore[attr-defined]
+                    "decide", flag=flag, action=action, note="seen", warning="goodbyes"  # noqa: B023
+                )
+                return claim, done
+
+            results = await asyncio.gather(take(one, actions[0]), take(two, actions[1]))
+            claims = [claim for claim, _ in results]
+            assert sorted(claim["type"] for claim in claims) == ["claimed", "error"]
+            loser = next(claim for claim in claims if claim["type"] == "error")
+            assert loser["code"] == "conflict"
+            assert loser["by"]
+            done = [frame for _, frame in results if frame is not None]
+            assert sorted(frame["type"] for frame in done) == ["error", "ok"]
+            assert {frame.get("code") for frame in done if frame["type"] == "error"} == {"conflict"}
+            ok = next(frame for frame in done if frame["type"] == "ok")
+            won = actions[[frame is ok for _, frame in results].index(True)]
+            assert ("seq" in ok) is (won != "retract")
+            if head is not None and "seq" in ok:
+                assert ok["seq"] > head
+            again = await author.ask("post", room=ROOM, key=f"k{number}", text=HELD.format(words(number)))
+            assert again["flag"] == flag
+            assert again["decision"]["action"] == won
+        flags = flags_of(a)
+        released = [entry["text"] for entry in log_of(a).values() if entry["type"] == "message"]
+        assert len(released) == len(set(released))
+        wanted = {flag["text"] for flag in flags if flag["decision"]["action"] in ("approve", "warn")}
+        assert set(released) == wanted
+        with behind(a) as store:
+            assert store.zcard(f"hearth:{{{ROOM}}}:queue") == 0
+
+
+async def test_a_lease_ends_with_its_connection_and_with_its_node(tmp_path: Path) -> None:
+    """Whoever claimed and vanished holds nothing; a node that was killed holds it until the lease runs out."""
+    short = {"HEARTH_REVIEW__LEASE_SECONDS": "2"}
+    async with two_nodes(tmp_path, first=short) as (a, b, _), b.client("moderator") as two:
+        for way in ("drop", "kill"):
+            async with a.client() as author, a.client("moderator") as one:
+                flag = (await author.ask("post", room=ROOM, key=way, text=HELD.format(way)))["flag"]
+                await one.call("claim", flag=flag)
+                assert (await two.ask("claim", flag=flag))["code"] == "conflict"
+                if way == "drop":
+                    await one.drop()
+                else:
+                    a.kill()
+
+                async def is_free() -> bool:
+                    return (await two.ask("claim", flag=flag))["type"] == "claimed"  # noqa: B023
+
+                await wait_until(is_free, 15)
+                done = await two.call("decide", flag=flag, action="approve", note="seen")
+                assert done["seq"] in log_of(b)
