@@ -85,7 +85,9 @@ export class Connection {
     this.#onWelcome = onWelcome;
     this.line = { state: "connecting" };
     this.wake = this.wake.bind(this);
+    this.cut = this.cut.bind(this);
     addEventListener("online", this.wake);
+    addEventListener("offline", this.cut);
     document.addEventListener("visibilitychange", this.wake);
   }
 
@@ -107,6 +109,7 @@ export class Connection {
     clearTimeout(this.#timer);
     clearInterval(this.#pulse);
     removeEventListener("online", this.wake);
+    removeEventListener("offline", this.cut);
     document.removeEventListener("visibilitychange", this.wake);
     const socket = this.#socket;
     this.#socket = null;
@@ -119,6 +122,14 @@ export class Connection {
     if (document.visibilityState === "hidden") return;
     if (this.line.state === "waiting" && !this.#asked) this.start();
     else if (this.line.state === "open") this.#probe();
+  }
+
+  /** The line is dead, whatever the socket thinks: make a new one. */
+  cut() {
+    const socket = this.#socket;
+    if (!socket) return;
+    socket.close();
+    this.#gone(socket, 1006);
   }
 
   /** One command; resolves with its reply. */
@@ -212,9 +223,7 @@ export class Connection {
   #probe() {
     const socket = this.#socket;
     const cut = setTimeout(() => {
-      if (socket !== this.#socket) return;
-      socket.close();
-      this.#gone(socket, 1006);
+      if (socket === this.#socket) this.cut();
     }, ANSWER_TIME);
     this.#command("ping", {}).then(() => clearTimeout(cut), () => clearTimeout(cut));
   }

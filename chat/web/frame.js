@@ -130,7 +130,12 @@ export class Frame {
     fill(
       side,
       el("div", { class: "side-head" }, list, close),
-      el("div", { class: "side-body", id: panelId, role: "tabpanel", "aria-label": current.label, tabindex: 0 }, current.panel),
+      el(
+        "div",
+        { class: "side-body", id: panelId, role: "tabpanel", "aria-label": current.label, tabindex: 0 },
+        el("h2", { class: "heard" }, current.label),
+        current.panel,
+      ),
     );
     this.#fit();
   }

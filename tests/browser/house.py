@@ -102,6 +102,14 @@ class House:
             await self._running.wait()
         self._running = None
 
+    def forget_log(self) -> None:
+        """Lose all that the store kept, as a broken disk would; the token key stays."""
+        for path in self.data.glob("store*"):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
     async def _ask(self, *words: str) -> str:
         command = [sys.executable, "-m", "chat", *words, "--data", str(self.data)]
         process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
@@ -112,7 +120,7 @@ class House:
     async def invite(self, room: str) -> str:
         """A code for a room, the same one for all who ask."""
         if room not in self._invites:
-            found = re.search(r"#invite=(\S+)", await self._ask("invite", room))
+            found = re.search(r"#invite=(\S+)", await self._ask("invite", room, "--uses", "0"))
             assert found
             self._invites[room] = found[1]
         return self._invites[room]
