@@ -19,6 +19,7 @@ _APP = re.compile(
     r"|facebook|fb|twitter|reddit|steam|wechat|line|messenger|onlyfans|viber|threads)"
 )
 _SEPARATORS = re.compile(r"\s*(?:\bdot\b|[(\[{]\s*(?:dot|\.)\s*[)\]}])\s*")
+_LINK = 300  # characters of a link that are looked at: a host is at most 253
 _HOST = re.compile(r"(?:https?:\s?/\s?/\s?|www\s?\.\s?)*([a-z0-9\-]+(?:\s?\.\s?[a-z0-9\-]+)+)")
 
 
@@ -69,7 +70,7 @@ def is_identity(text: str, _lexicon: Lexicon) -> bool:
 
 def is_link(text: str, lexicon: Lexicon) -> bool:
     """A link to somewhere that is not on the list of places that anybody may name."""
-    host = _HOST.search(_SEPARATORS.sub(".", text))
+    host = _HOST.search(_SEPARATORS.sub(".", text[:_LINK]))
     if host is None:
         return text.startswith(("http", "hxxp"))
     name = re.sub(r"\s", "", host[1]).removeprefix("www.")

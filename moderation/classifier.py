@@ -21,7 +21,7 @@ _FEWEST = 7  # words: of fewer the models know too little, and the rules enough
 _OWN = frozenset(("i", "im", "ive", "id", "ill", "my", "me", "myself", "am"))
 _LIMIT = 30_000  # words whose sums are remembered: ordinary talk uses far fewer
 
-# Log odds of a crisis from the rules alone, by severity, and how much a point of the words' own log odds adds.
+# Log odds of a crisis by the rules alone, for each severity, and how much a point of the words' own adds.
 _BY_RULES = (-2.6, -1.3, 1.4, 3.0, 4.6)
 _SLOPE = 0.8
 # Log odds, crisis and abuse, from which the words alone ask for attention: fixed on support talk that was

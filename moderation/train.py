@@ -1,7 +1,8 @@
 """Train the learned score: `python -m moderation.train DATA` writes the weights beside this file.
 
 DATA is a folder of JSON Lines with `text` and `label`, by the names below; none of its sentences is kept.
-The same data give the same weights. `--without SOURCE` leaves one source out and reports on it: the honest figure.
+The same data give the same weights. `--without SOURCE` leaves one source out and reports on it: the honest
+figure; with `--out` its weights are kept, to measure the whole pipeline with them.
 """
 
 from __future__ import annotations
@@ -155,6 +156,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m moderation.train", description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--without", help="a source to leave out and report on")
+    parser.add_argument("--out", type=Path, help="where to write the weights")
     args = parser.parse_args()
     examples = list(read(args.data))
     calm = [one for one in examples if one.source == CALM]
@@ -167,9 +169,11 @@ def main() -> int:
     if held:
         for head, (weights, bias) in enumerate(heads):
             sys.stdout.write(report(held, kept, weights, bias, head) + "\n")
-        return 0
-    WEIGHTS.write_bytes(pack(heads))
-    sys.stdout.write(f"{len(trained)} texts, {WEIGHTS.stat().st_size} bytes\n")
+        if args.out is None:
+            return 0
+    out = args.out or WEIGHTS
+    out.write_bytes(pack(heads))
+    sys.stdout.write(f"{len(trained)} texts, {out.stat().st_size} bytes\n")
     return 0
 
 

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moderation.lexicon import Lexicon, load_lexicon
+from moderation.mend import Mender
+from moderation.text import fold
+
+
+@pytest.fixture(scope="module")
+def mender(config: Path) -> Mender:
+    return Mender(load_lexicon(config / "lexicons"))
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("k!ll mys3lf", "kill myself"),
+        ("s*icide", "suicide"),
+        ("su1c1de", "suicide"),
+        ("iwanttodie", "i want to die"),
+        ("k i l l myself", "kill myself"),
+        ("i w a n t t o d i e", "i want to die"),
+        ("kiiiillll me", "kill me"),
+        ("s.u.i.c.i.d.e", "suicide"),
+        ("killmyself", "kill myself"),
+        ("sucide", "suicide"),
+        ("K-Y-S", "kys"),
+        ("unal!ve", "unalive"),
+        ("I'm suicidle", "im suicidal"),
+    ],
+)
+def test_bent_words_are_read(mender: Mender, text: str, plain: str) -> None:
+    """Leet, masks, spaced, joined and drawn-out letters, and slips of the finger."""
+    mended = mender.mend(fold(text))
+    assert mended is not None
+    assert mended.plain == plain
+    assert mended.span(0, len(plain)) == (0, len(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the Killers have skills",
+        "Sussex and Essex",
+        "my therapist",
+        "covid19 mp3 gr8 3rd",
+        "a b c d",
+        "homeless",
+        "5 mg at 10:30",
+        "C-3PO",
+        "e.g. this",
+        "Ph.D. student",
+        "a-b-c",
+        "soldier",
+        "himself",
+        "U.S.A.",
+        "x*y=z",
+    ],
+)
+def test_innocent_words_stay(mender: Mender, text: str) -> None:
+    """What is no bent word of the lexicon is left alone."""
+    assert mender.mend(fold(text)) is None
+
+
+def test_empty_lexicon_mends_nothing() -> None:
+    """The empty list is a case like any."""
+    assert Mender(Lexicon([])).mend(fold("k!ll iwanttodie k i l l sucide")) is None
+
+
+@given(st.text(st.sampled_from("kilmysefd !*1@.- i3"), max_size=80))
+def test_spans_stay_within_the_text(mender: Mender, text: str) -> None:
+    """Whatever is mended still leads back into the original."""
+    mended = mender.mend(fold(text))
+    if mended is None:
+        return
+    for at in range(len(mended.plain)):
+        start, end = mended.span(at, at + 1)
+        assert 0 <= start < end <= len(text)

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from moderation import EMPTY, Action, Category, Pipeline, Remark, Severity
+from moderation.classifier import Classifier
+from moderation.pipeline import FAILED
+from tests.moderation_words import ANYTHING, HEAVY
+
+
+def _said(pipeline: Pipeline, *lines: tuple[str, str]) -> list[Remark]:
+    return [Remark(author, 0, pipeline.read(text)) for author, text in lines]
+
+
+@given(ANYTHING)
+@settings(max_examples=200)
+def test_any_text_is_judged(pipeline: Pipeline, text: str) -> None:
+    """No text raises or fails, and each span lies within it."""
+    judgement = pipeline.judge(text, author="a")
+    assert not judgement.failed
+    assert 0.0 <= judgement.score <= 1.0
+    for reason in judgement.reasons:
+        start, end = reason.span
+        assert 0 <= start < end <= len(text)
+        assert reason.text
+
+
+@given(st.lists(st.sampled_from(HEAVY), min_size=1, max_size=6), st.booleans())
+@settings(max_examples=200)
+def test_invariants_of_care(pipeline: Pipeline, parts: list[str], staff: bool) -> None:
+    """A crisis is flagged, no signal blocked, nothing imminent delivered, and each refusal flagged."""
+    judgement = pipeline.judge(". ".join(parts), author="a", staff=staff)
+    assert judgement.crisis == (judgement.severity >= Severity.MODERATE)
+    assert judgement.flag == (judgement.crisis or judgement.action in (Action.HOLD, Action.BLOCK))
+    assert not (judgement.severity >= Severity.LOW and judgement.action is Action.BLOCK)
+    assert judgement.severity < Severity.IMMINENT or judgement.action is Action.HOLD
+    assert not judgement.crisis or judgement.categories
+    assert all(not reason.risk for reason in judgement.author_reasons)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "\n",
+        "a" * 100_000,
+        "😂" * 5_000,
+        "\u0301" * 10_000,
+        "\u202e" * 500 + "die",
+        "ﷺ" * 4_000,
+        "kys " * 2_000,
+        "i want to die " * 300,
+        "k i l l " * 1_000,
+        "a.b@c." * 2_000,
+        "1 2 3 4 5 6 7 8 9 0 " * 500,
+        '"' * 4_000,
+        "not " * 2_000,
+        "<0-3>" * 900,
+        "\ud800\udfff" * 2_000,
+        "((((" * 2_000,
+        "s*" * 3_000,
+        "http://" * 800,
+    ],
+)
+def test_hostile_texts_are_judged(pipeline: Pipeline, text: str) -> None:
+    """Length, repetition and strange characters are read like any other."""
+    assert not pipeline.judge(text, author="a", context=_said(pipeline, ("a", text))).failed
+
+
+class _Broken(Classifier):
+    def raw(self, plain: str) -> None:  # type: ignore[override]
+        raise RuntimeError(plain)
+
+
+def test_a_failure_holds(pipeline: Pipeline) -> None:
+    """What breaks inside holds the message, flagged, and says nothing of the fault."""
+    broken = Pipeline(pipeline.rules, _Broken())
+    judgement = broken.judge("good morning")
+    assert (judgement.action, judgement.failed, judgement.flag) == (Action.HOLD, True, True)
+    assert judgement.author_reasons[0].rule == FAILED
+    assert judgement.text == "good morning"
+    assert broken.read("good morning") is EMPTY
+
+
+def test_an_overrun_holds(pipeline: Pipeline) -> None:
+    """A text that took longer than it may is held."""
+    ticks: Iterator[int] = count()
+    slow = Pipeline(pipeline.rules, Classifier(), clock=lambda: float(next(ticks)))
+    judgement = slow.judge("good morning")
+    assert (judgement.action, judgement.failed, judgement.flag) == (Action.HOLD, True, True)
+
+
+def test_an_unknown_profile_holds(pipeline: Pipeline) -> None:
+    """A room whose profile nobody knows is not judged by another's."""
+    assert pipeline.judge("hello", profile="no such").failed
+
+
+def test_what_is_masked_is_not_delivered(pipeline: Pipeline) -> None:
+    """A part is redacted, the rest stays as written."""
+    judgement = pipeline.judge("Hi! Ring me: +44 7700 900123, evenings.")
+    assert judgement.action is Action.MASK
+    assert judgement.text == "Hi! Ring me: [removed], evenings."
+    assert not judgement.flag
+
+
+def test_profiles_change_the_room_only(pipeline: Pipeline) -> None:
+    """Profanity and numbers count where a room says so."""
+    assert pipeline.judge("this is shit").action is Action.DELIVER
+    assert pipeline.judge("this is shit", profile="gentle").text == "this is [removed]"
+    assert pipeline.judge("I weigh 47 kg").action is Action.DELIVER
+    assert pipeline.judge("I weigh 47 kg", profile="eating_disorder").action is Action.MASK
+    for profile in pipeline.profiles:
+        assert pipeline.judge("I want to die", profile=profile).severity >= Severity.MODERATE
+
+
+def test_an_attack_by_somebody_at_risk_is_held(pipeline: Pipeline) -> None:
+    """The same words are refused of one author and held of another who also tells of a crisis."""
+    assert pipeline.judge("you idiot, shut up").action is Action.BLOCK
+    assert pipeline.judge("you idiot, shut up. I want to die").action is Action.HOLD
+
+
+def test_flooding_is_held_but_never_of_a_crisis(pipeline: Pipeline) -> None:
+    """Many messages at once wait for a person; those that signal a risk are neither counted nor held."""
+    calm = [Remark("a", 1_000 * n, pipeline.read(f"message number {n} of many")) for n in range(1, 11)]
+    assert pipeline.judge("one more", author="a", context=calm, now=10_500).action is Action.HOLD
+    assert pipeline.judge("one more", author="b", context=calm, now=10_500).action is Action.DELIVER
+    assert (
+        pipeline.judge("one more", author="a", context=calm, now=10_500, staff=True).action is Action.DELIVER
+    )
+    assert pipeline.judge("I want to die", author="a", context=calm, now=10_500).action is Action.DELIVER
+    heavy = [Remark("a", 1_000 * n, pipeline.read("I want to die")) for n in range(1, 11)]
+    assert pipeline.judge("good evening", author="a", context=heavy, now=10_500).action is Action.DELIVER
+
+
+def test_repeats_are_refused(pipeline: Pipeline) -> None:
+    """The same sentence a third time within two minutes; short words never count."""
+    said = [Remark("a", n, pipeline.read("come to my birthday party")) for n in (1, 2)]
+    assert (
+        pipeline.judge("Come to my birthday party", author="a", context=said, now=500).action is Action.BLOCK
+    )
+    assert (
+        pipeline.judge("Come to my birthday party", author="a", context=said, now=500_000).action
+        is Action.DELIVER
+    )
+    short = [Remark("a", n, pipeline.read("thank you")) for n in (1, 2)]
+    assert pipeline.judge("thank you", author="a", context=short, now=500).action is Action.DELIVER
+
+
+def test_the_take_back_clears_nothing(pipeline: Pipeline) -> None:
+    """After a disclosure "just joking" neither raises nor hides: the earlier reading stays in the context."""
+    said = _said(pipeline, ("a", "I am going to kill myself"))
+    assert pipeline.judge("just joking lol", author="a", context=said).severity is Severity.NONE
+    assert said[0].reading.severity >= Severity.HIGH
+
+
+@pytest.mark.parametrize(
+    ("text", "category"),
+    [
+        ("I want to kill myself", Category.SUICIDE),
+        ("I cut myself last night", Category.SELF_HARM),
+        ("my husband beats me", Category.ABUSE),
+        ("I am going to kill him", Category.VIOLENCE),
+        ("I purged again after dinner", Category.EATING_DISORDER),
+        ("my sister just swallowed the whole bottle", Category.OVERDOSE),
+    ],
+)
+def test_categories(pipeline: Pipeline, text: str, category: Category) -> None:
+    """What a signal is about, the strongest first."""
+    assert pipeline.judge(text).categories[0] is category
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Admin", "Moderator Jo", "hearth_support", "kys all", "jo@example.org", "+44 7700 900123", "f4ggot"],
+)
+def test_names_that_are_refused(pipeline: Pipeline, name: str) -> None:
+    """Staff-like, hurtful and contact names, bent ones too."""
+    reason = pipeline.judge_name(name)
+    assert reason is not None
+    assert reason.text
+
+
+@pytest.mark.parametrize(
+    "name", ["Quiet Fox", "Jo", "Zoë", "李雷", "Evening circle", "How was your day?", "Modest Mouse"]
+)
+def test_names_that_stand(pipeline: Pipeline, name: str) -> None:
+    """Names, titles and topics of people and rooms."""
+    assert pipeline.judge_name(name) is None
+
+
+def test_no_text_in_a_repr(pipeline: Pipeline) -> None:
+    """What people say does not leave by a repr."""
+    judgement = pipeline.judge("my secret garden")
+    assert "secret" not in repr(judgement)
+    assert "secret" not in repr(judgement.reading)
+    assert "secret" not in repr(Remark("a", 0, judgement.reading))
