@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -10,8 +11,10 @@ import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
+from chat.assembly import Content, read_content
 from chat.node.ports import Args
 from chat.protocol.wire import pack
+from chat.settings import default_config
 from chat.store.address import connect
 from chat.store.broker import Broker
 from chat.store.embedded import EmbeddedStore
@@ -212,6 +215,18 @@ def people(broker: Broker) -> People:
 def review(broker: Broker) -> Review:
     """Review over it."""
     return Review(broker)
+
+
+@pytest.fixture(scope="session")
+def content() -> Content:
+    """The project's own rooms, rules and words."""
+    return read_content(default_config())
+
+
+@pytest.fixture(scope="session")
+def keys_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory whose key the session's store belongs to."""
+    return tmp_path_factory.mktemp("keys")
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -41,10 +41,16 @@ class Follower:
     def hear(self, number: int, entry: bytes) -> None:
         """Take what was published."""
         if number == self.head + 1 and self._repair is None and self.head >= 0:
-            self.head = number
-            self._deliver(number, entry)
+            self._take(number, entry)
         else:
             self.reach(number)
+
+    def _take(self, number: int, entry: bytes) -> None:
+        self.head = number
+        try:
+            self._deliver(number, entry)
+        except Exception as error:  # one entry's fault must not keep back those after it
+            log.exception("follow.failed", error=type(error).__name__)
 
     def reach(self, number: int) -> None:
         """Read up to `number` where this node is behind it."""
@@ -64,15 +70,15 @@ class Follower:
                     wait = min(wait * 2, 1.0)
                     continue
                 for number, entry in found:
-                    self.head = number
-                    self._deliver(number, entry)
+                    self._take(number, entry)
                 self.head = max(self.head, last)
         finally:
             self._repair = None
 
     async def caught_up(self) -> None:
         """Wait until what is known to exist is delivered."""
-        while self._repair is not None:
+        # One that was cancelled before its first step never says that it is over.
+        while self._repair is not None and not self._repair.done():
             await asyncio.wait([self._repair])
 
     def stop(self) -> None:
