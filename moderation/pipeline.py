@@ -66,7 +66,11 @@ class Pipeline:
     ) -> Judgement:
         """The judgement of one message; any failure or overrun holds it, flagged, and nothing is raised."""
         try:
-            return self._judge(text, author, context, now, profile, staff=staff)
+            try:
+                return self._judge(text, author, context, now, profile, staff=staff)
+            except OverrunError:
+                # The interpreter may have collected its garbage in the midst of it: only twice is the text's own.
+                return self._judge(text, author, context, now, profile, staff=staff)
         except Exception:  # noqa: BLE001 -- whatever failed, the message waits for a person
             shown = str(text)
             reason = Reason(FAILED, (0, len(shown)), _FAILED_TEXT, False)

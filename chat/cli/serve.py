@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -68,6 +69,9 @@ async def _serve(settings: Settings, content: Content) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
+    # Rules and words stay for good: the collector need not walk them, nor hold a message up for it.
+    gc.collect()
+    gc.freeze()
     async with node_of(settings, content) as (node, is_fresh):
         loop.add_signal_handler(signal.SIGHUP, lambda: node.hub.soon(reload_rules(node, settings.folder)))
         app = App(node)
