@@ -69,7 +69,7 @@ class Pipeline:
             try:
                 return self._judge(text, author, context, now, profile, staff=staff)
             except OverrunError:
-                # The interpreter may have collected its garbage in the midst of it: only twice is the text's own.
+                # The collector may have run in the midst of it: only what overruns twice does so by itself.
                 return self._judge(text, author, context, now, profile, staff=staff)
         except Exception:  # noqa: BLE001 -- whatever failed, the message waits for a person
             shown = str(text)
