@@ -216,7 +216,7 @@ def test_pausing_and_going_on_never_loses_or_turns_bytes(steps: list[tuple[int, 
             audience.add_entry(entry(text))
             audience.flush()
             if reads:
-                got.extend(member.read())
+                got += member.read()
             if drains and member.drain() and member.session.is_paused:
                 member.session.is_paused = False
                 audience.set_fast(member.session)
