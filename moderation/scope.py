@@ -84,11 +84,10 @@ class Scene:
 
     def subject(self) -> str:
         """Who is spoken of: `self`, `second`, `third`, or nothing where none is named."""
-        for word in self.inside[:2]:
-            if word in _SELF:
-                return "self"
+        if any(word in _SELF or word == "my" for word in self.inside):
+            return "self"
         thirds = self.words["thirds"]
-        for word in reversed(self.before[-8:]):
+        for word in reversed(self.before[-6:]):
             if word in _SELF:
                 return "self"
             if word in _SECOND:
@@ -127,7 +126,7 @@ def _negators(scene: Scene, *, inside: bool) -> int:
         previous = spoken[index - 1] if index else ""
         if word in {"stop", "stopped"} and previous in negators:
             continue  # "cannot stop wanting" is no denial
-        if following in words["pseudo"] or previous in {"why", "if"}:
+        if following in words["pseudo"] or previous in {"why", "if", "reason", "reasons"}:
             continue
         if word == "no" and following not in words["deniable"]:
             continue
@@ -155,16 +154,16 @@ def past(scene: Scene) -> bool:
     words = scene.words
     if "used to" in " ".join(scene.before[-4:]):
         return not words.within("relapse", scene.plain[scene.end : scene.end + 80])
-    around = " ".join((*scene.before, *scene.inside, *scene.after))
+    around = " ".join((*scene.before[-12:], *scene.inside, *scene.after[:10]))
     if not words.within("past", around):
         return False
-    near = " ".join((*scene.before[-6:], *scene.inside, *scene.after))
+    near = " ".join((*scene.before[-6:], *scene.inside, *scene.after[:10]))
     return not words.within("present", near)
 
 
 def recovery(scene: Scene) -> bool:
     """Told as something that was got through."""
-    reach = scene.plain[max(0, scene.start - _REACH) : scene.end + _REACH]
+    reach = scene.plain[max(0, scene.start - 90) : scene.end + 90]
     return scene.words.within("recovery", reach) and not scene.words.within("relapse", reach)
 
 
