@@ -41,8 +41,8 @@ class Score:
 
     crisis: float = -6.0
     abuse: float = -6.0
-    speaks: bool = False
-    """Whether there are enough words, and of the author's own, for the words alone to ask for attention."""
+    words: int = 0
+    """How many words there are, 0 if the author speaks of somebody else alone."""
 
 
 @dataclass(slots=True)
@@ -91,7 +91,7 @@ class Classifier:
         return Score(
             crisis.bias + total * crisis.step * scale,
             abuse.bias + other * abuse.step * scale,
-            len(words) >= _FEWEST and not _OWN.isdisjoint(words),
+            len(words) if not _OWN.isdisjoint(words) else 0,
         )
 
     def _learn(self, word: str) -> tuple[int, ...]:
@@ -109,7 +109,7 @@ class Classifier:
 
     def attention(self, raw: Score) -> Severity:
         """How much attention the words alone ask for."""
-        if not raw.speaks:
+        if raw.words < _FEWEST:
             return Severity.NONE
         if raw.crisis >= MODERATE[0] or raw.abuse >= MODERATE[1]:
             return Severity.MODERATE

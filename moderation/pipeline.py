@@ -19,6 +19,8 @@ from moderation.text import Folded, fold
 from moderation.verdict import Action, Judgement, Reason, Severity
 
 _TAIL = 160
+_LONG = 45  # words
+_CALMING = frozenset(("calm", "attack"))
 _LIMIT = 0.020  # seconds of this thread's own time for a message of ordinary length
 _ORDINARY = 4_000  # characters; a longer text may take longer in proportion
 _SHORTEST_REPEAT = 12
@@ -199,9 +201,10 @@ class Pipeline:
         """The learned score may raise attention, to moderate at most; it never holds or blocks.
 
         Where a rule has found the words and its context has read them away, or a cue of calm stands, the
-        words alone tell nothing new.
+        words alone tell nothing new; but a long text says more than one thing.
         """
-        if findings.notes or "calm" in findings.facets or "attack" in findings.facets:
+        read_away = findings.notes or not _CALMING.isdisjoint(findings.facets)
+        if read_away and raw.words < _LONG:
             return
         level = self._classifier.attention(raw)
         if level > findings.severity:
