@@ -237,7 +237,7 @@ class App {
     showEnded({
       title,
       text,
-      help: care.helpForm({ onSent: () => say(WORDS.help.sent) }),
+      help: care.helpForm({}),
       again: () => {
         this.#wanted = null;
         if (this.#rooms.length > 1) this.#showRooms();

@@ -11,8 +11,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio]
 async def test_a_mute_from_a_message_is_told_to_that_person_alone(guests: Guests) -> None:
     name = new_name()
     team, page, other = await guests.staff("facilitator"), await guests.guest(name), await guests.guest()
-    await say(page, "a message to mute by")
-    await choose(team, "a message to mute by", f"Mute {name}…")
+    await say(page, "a message that began it")
+    await choose(team, "a message that began it", f"Mute {name}…")
     await team.get_by_role("textbox", name="Why").fill("a pause")
     await team.get_by_role("button", name="Mute", exact=True).click()
     await expect(page.get_by_label("Write privately to our team")).to_be_visible()
@@ -21,7 +21,7 @@ async def test_a_mute_from_a_message_is_told_to_that_person_alone(guests: Guests
     await page.get_by_role("button", name="Send to our team").click()
     await expect(page.locator(".item.helped")).to_contain_text("I did not mean it that way")
     await expect(other.locator("body")).not_to_contain_text("mute")
-    await choose(team, "a message to mute by", f"Let {name} write again")
+    await choose(team, "a message that began it", f"Let {name} write again")
     await say(page, "thank you, I am back")
     await expect(other.locator(".text", has_text="thank you, I am back")).to_be_visible()
 

@@ -95,8 +95,8 @@ async def test_no_sanction_goes_with_a_persons_own_risk(guests: Guests) -> None:
 async def test_a_report_opens_a_flag_and_shows_its_person_nothing(guests: Guests) -> None:
     name = new_name()
     team, page, other = await guests.staff("moderator"), await guests.guest(name), await guests.guest()
-    await say(page, "everyone here should just cheer up")
-    message = other.locator(".item.message", has_text="cheer up")
+    await say(page, "I never liked mornings much")
+    message = other.locator(".item.message", has_text="never liked mornings")
     await message.hover()
     await message.get_by_role("button", name="More for this message").click()
     await other.get_by_role("menuitem", name="Tell our team about this…").click()
