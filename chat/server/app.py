@@ -24,7 +24,7 @@ from chat.protocol.errors import CloseCode
 from chat.protocol.events import Draining
 from chat.protocol.wire import Format
 from chat.server.connection import Connection, Wire
-from chat.server.http import answer, is_loopback, load_page, respond
+from chat.server.http import answer, is_loopback, load_page, refuse_method, respond
 
 log = structlog.get_logger(__name__)
 
@@ -79,10 +79,12 @@ class App:
 
     async def _screen(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer plain HTTP; let a WebSocket handshake of a known origin go on."""
+        if (refused := refuse_method(request)) is not None:
+            return refused
         peer = self._peer(connection, request)
         if request.path.partition("?")[0] != "/ws":
             return await answer(self.node, self._page, request, peer)
-        if "upgrade" not in request.headers.get("Connection", "").lower():
+        if request.method != "GET" or "upgrade" not in request.headers.get("Connection", "").lower():
             return respond(426, "Upgrade Required", "This address speaks WebSocket.\n")
         if not self._is_known_origin(request):
             return respond(403, "Forbidden", "This page may not connect here (origins).\n")

@@ -76,14 +76,19 @@ def respond(
     return Response(status, reason, headers, b"" if is_head else data)
 
 
+def refuse_method(request: Request) -> Response | None:
+    """An answer to whatever is neither GET nor HEAD."""
+    if request.method in ("GET", "HEAD"):
+        return None
+    response = respond(405, "Method Not Allowed", "Only GET and HEAD are answered here.\n")
+    response.headers["Allow"] = "GET, HEAD"
+    return response
+
+
 async def answer(node: Node, page: Mapping[str, File], request: Request, peer: str) -> Response:
     """Answer whatever is not the WebSocket."""
     path = request.path.partition("?")[0]
-    is_head = getattr(request, "method", "GET") == "HEAD"
-    if getattr(request, "method", "GET") not in ("GET", "HEAD"):
-        response = respond(405, "Method Not Allowed", "Only GET and HEAD are answered here.\n")
-        response.headers["Allow"] = "GET, HEAD"
-        return response
+    is_head = request.method == "HEAD"
     if path == "/healthz":
         return respond(200, "OK", "alive\n", is_head=is_head)
     if path == "/readyz":
