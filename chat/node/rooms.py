@@ -314,17 +314,21 @@ class Room:
         self._broadcast(payload)
 
     def _note_presence(self, event: dict[str, Any]) -> None:
+        """Keep the last word on each person until it is told.
+
+        Coming and going do not cancel out: whoever joined between the two was given one without the other.
+        """
         self.count = event["count"]
         for who in event["joined"]:
             member = Member(who["id"], who["name"], who["role"])
-            self.people[member.id] = member
-            if self._left.pop(member.id, None) is None and self._lost.pop(member.id, None) is None:
-                self._joined[member.id] = member
+            self.people[member.id] = self._joined[member.id] = member
+            self._left.pop(member.id, None)
+            self._lost.pop(member.id, None)
         for gone, users in ((self._left, event["left"]), (self._lost, event["lost"])):
             for user in users:
                 was = self.people.pop(user, None)
-                if self._joined.pop(user, None) is None:
-                    gone[user] = Role(was.role) if was else Role.PARTICIPANT
+                self._joined.pop(user, None)
+                gone[user] = Role(was.role) if was else Role.PARTICIPANT
         if self._tells is None:
             self._tells = asyncio.get_running_loop().call_later(COALESCE, self._tell_presence)
 
