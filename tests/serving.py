@@ -54,6 +54,10 @@ class Serving:
 
     async def start(self) -> None:
         """Start the process and wait until it is ready; on the port of before where it had one."""
+        self._launch()
+        await wait_until(self._is_ready, 30)
+
+    def _launch(self) -> None:
         with self._said.open("wb") as said, self._logged.open("ab") as logged:
             self._process = subprocess.Popen(
                 [*_HEARTH, "serve", "--data", str(self.data), "--port", str(self.port), *self._config],
@@ -63,7 +67,6 @@ class Serving:
                 stdout=said,
                 stderr=logged,
             )
-        await wait_until(self._is_ready, 30)
 
     async def stop(self) -> int:
         """Ask it to drain; return its exit code."""
@@ -121,6 +124,9 @@ class Serving:
             return False
         return status == 200
 
+
+SOON = {"HEARTH_RECONNECT_SECONDS": "[0.05, 0.3]"}
+"""The server's settings where clients should be back sooner than a crowd may be."""
 
 _HEARTH = (sys.executable, "-m", "chat")
 
