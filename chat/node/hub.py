@@ -159,6 +159,7 @@ class Hub:
     def forget(self, session: Session) -> None:
         """A session is over."""
         self.sessions.discard(session)
+        self.cut += session.is_cut and session.slow_since > 0
         self.part(session)
 
     def part(self, session: Session) -> None:
@@ -211,7 +212,7 @@ class Hub:
         limits = self.settings.limits
         loop = asyncio.get_running_loop()
         now = loop.time()
-        self.cut += cut_stalled(self.sessions, now, limits.backlog_seconds, limits.backlog)
+        cut_stalled(self.sessions, now, limits.backlog_seconds, limits.backlog)
         wall = time.time() * 1000
         for session in tuple(self.sessions):
             if session.caller is None:

@@ -85,7 +85,7 @@ class Audience:
             if session.outlet.backlog() + len(data) > self.backlog:
                 session.cut()
             else:
-                session.outlet.write(data)
+                session.write(data)
 
 
 def cut_stalled(sessions: Iterable[Session], now: float, patience: float, backlog: int) -> int:
@@ -96,7 +96,7 @@ def cut_stalled(sessions: Iterable[Session], now: float, patience: float, backlo
     stalled = [
         session
         for session in sessions
-        if session.slow_since and (now - session.slow_since > patience or session.outlet.backlog() > backlog)
+        if session.is_stalled(now, patience) or (session.slow_since and session.outlet.backlog() > backlog)
     ]
     for session in stalled:
         session.cut()

@@ -53,8 +53,9 @@ class Session:
     """One connection. The node writes to it; the server hands it what arrives."""
 
     __slots__ = (
-        "caller", "claims", "client", "form", "inbox", "is_closing", "is_lost", "is_paused",
-        "opened_at", "outlet", "rooms", "slow_since", "trash", "typed_at", "underway", "waiter", "watched",
+        "caller", "claims", "client", "form", "inbox", "is_closing", "is_cut", "is_lost", "is_paused",
+        "opened_at", "outlet", "queued", "rooms", "slow_since", "taken", "trash", "typed_at", "underway",
+        "waiter", "watched",
     )  # fmt: skip
 
     def __init__(self, outlet: Outlet, form: Format, now: float) -> None:
@@ -72,8 +73,13 @@ class Session:
         self.is_paused = False
         self.is_closing = False
         self.is_lost = False
+        self.is_cut = False
         """Whether the connection ended without a word: its person is lost, not gone."""
         self.slow_since = 0.0
+        self.queued = 0
+        """Bytes that were written since the kernel took no more, with those that waited then."""
+        self.taken = 0
+        """How many of them the peer has taken, when last looked at."""
         self.opened_at = now
         self.typed_at = 0
         self.trash = 0
@@ -131,6 +137,8 @@ class Session:
     def write(self, data: bytes) -> None:
         """Write whole WebSocket frames."""
         if not self.is_closing:
+            if self.is_paused:
+                self.queued += len(data)
             self.outlet.write(data)
 
     def close(self, code: CloseCode, reason: str = "") -> None:
@@ -145,6 +153,7 @@ class Session:
         """End a connection that does not read: what waits is thrown away, and it comes back by position."""
         self.is_closing = True
         self.is_lost = True
+        self.is_cut = True
         for room in self.rooms.values():
             room.drop(self)
         self.outlet.abort()
@@ -155,8 +164,18 @@ class Session:
         """The kernel takes no more for now. Moved aside at once: a bare write would overtake what waits."""
         self.is_paused = True
         self.slow_since = self.slow_since or asyncio.get_running_loop().time()
+        self.queued, self.taken = self.outlet.backlog(), 0
         for room in self.rooms.values():
             room.set_slow(self)
+
+    def is_stalled(self, now: float, patience: float) -> bool:
+        """Whether the peer took nothing for `patience` seconds. One that reads slowly, but reads, is none."""
+        if not self.slow_since:
+            return False
+        taken = self.queued - self.outlet.backlog()
+        if taken > self.taken:
+            self.taken, self.slow_since = taken, now
+        return now - self.slow_since > patience
 
     def resume(self) -> None:
         """The kernel has taken all."""
