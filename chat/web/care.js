@@ -61,11 +61,13 @@ function resource({ kind, title, url }) {
 
 /** A card's words and lines. `onMisread` takes what the person says they meant. */
 export function supportCard(card, { onMisread }) {
+  const [first = [], ...rest] = paragraphs(card.text ?? "").flat();
   return el(
     "div",
     { class: `support-words ${card.severity}` },
-    paragraphs(card.text ?? ""),
+    first,
     card.helplines?.length > 0 && el("ul", { class: "helplines" }, card.helplines.map(helpline)),
+    rest,
     el(
       "p",
       { class: "others" },

@@ -5,7 +5,7 @@
  * a change to one's own message, a private word to somebody, or, where one can't post, a line to the team.
  */
 
-import { announce, button, el, fill, freshId, icon, say, wait } from "./dom.js";
+import { about, announce, button, el, fill, freshId, icon, say, wait } from "./dom.js";
 import { keepDraft, keptDraft } from "./identity.js";
 import { isMuted, person } from "./state.js";
 import { problemText, WORDS } from "./words.js";
@@ -78,10 +78,11 @@ export class Composer {
     const locked = state.locked && !this.#session.isStaff;
     const waits = state.turns && !this.#session.isStaff && state.speaker !== this.#session.me.id;
     this.#mode = muted ? "team" : locked || waits ? "paused" : "room";
-    const until = state.you.muted_until ? ` for another ${wait((state.you.muted_until - now) / 1000)}` : " for now";
+    const until = state.you.muted_until ? ` for about ${about((state.you.muted_until - now) / 1000)}` : " for now";
     const notes = [
       muted && words.muted(until),
       !muted && locked && words.locked,
+      state.turns && state.speaker === this.#session.me.id && words.yourTurn,
       !muted && !locked && waits && words.notYourTurn(person(state, state.speaker).name),
       state.hold === "all" && !this.#session.isStaff && words.held,
       state.slow_mode > 0 && !this.#session.isStaff && words.slow(wait(state.slow_mode)),

@@ -212,7 +212,7 @@ export class Connection {
       this.#asked = null;
       this.start();
     }, seconds * 1000);
-    this.#tell({ state: "waiting", at: Date.now() + seconds * 1000, tries: this.#tries });
+    this.#tell({ state: "waiting", at: Date.now() + seconds * 1000, tries: this.#tries, draining: this.#asked !== null });
   }
 
   #beat() {

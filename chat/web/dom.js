@@ -119,6 +119,13 @@ export function day(at, now = Date.now()) {
   return date.toLocaleDateString([], { weekday: "long", day: "numeric", month: "long" });
 }
 
+/** About how long, in words that need no watching: "less than a minute", "15 minutes", "3 hours". */
+export function about(seconds) {
+  const [count, word] = seconds < 5_400 ? [Math.round(seconds / 60), "minute"] : [Math.round(seconds / 3600), "hour"];
+  if (count < 1) return "less than a minute";
+  return `${count} ${word}${count === 1 ? "" : "s"}`;
+}
+
 /** A wait in words: "45 s", "4 min 05 s", "2 h 10 min". `seconds` below zero count as zero. */
 export function wait(seconds) {
   const whole = Math.max(0, Math.round(seconds));

@@ -5,7 +5,7 @@ import { el, fill, icon, say } from "./dom.js";
 import { menuButton } from "./menu.js";
 import { avatar } from "./message.js";
 import { person } from "./state.js";
-import { problemText, RANK, ROLES } from "./words.js";
+import { problemText, RANK, ROLES, WORDS } from "./words.js";
 
 /** The panel of one room; `room` is its view. */
 export class PeopleView {
@@ -26,7 +26,7 @@ export class PeopleView {
     fill(
       this.node,
       state.turns && this.#hands(state),
-      this.#group("Our team", staff.sort(byName)),
+      this.#group("Our team", staff.sort(byName)) ?? el("p", { class: "notice" }, WORDS.people.unstaffed),
       this.#group("The group", others.sort(byName)),
       state.count > state.members.length
         && el("p", { class: "hint" }, `and ${state.count - state.members.length} more`),

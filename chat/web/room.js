@@ -1,7 +1,7 @@
 /** The room as a view: the log, the pins, support, the composer, and what the side panel holds. */
 
 import { attempt, messageMenu } from "./actions.js";
-import { CareView, isQuiet } from "./care.js";
+import { CareView, isFolded, isQuiet } from "./care.js";
 import { Composer } from "./composer.js";
 import { openControls } from "./controls.js";
 import { announce, button, byId, el, fill, icon, say, wait } from "./dom.js";
@@ -138,7 +138,8 @@ export class RoomView {
   /** Say aloud what came; count what others wrote. */
   #heard(event) {
     if (event.type === "support") {
-      const says = isQuiet(event) ? WORDS.help.quiet : `${WORDS.help.forYou}: ${event.text ?? ""}`;
+      const aloud = isFolded(event) ? WORDS.help.folded : `${WORDS.help.forYou}: ${event.text ?? ""}`;
+      const says = isQuiet(event) ? WORDS.help.quiet : aloud;
       announce(says, { assertive: event.severity === "imminent" });
       return 0;
     }

@@ -227,7 +227,8 @@ export class RoomSession {
     if (reply.verdict !== "delivered" && !decided) {
       const { key, text } = item;
       const held = { type: "held", key, text, reasons: reply.reasons ?? [], flag: reply.flag, verdict: reply.verdict, at: Date.now() };
-      if (!this.state.own.held.some((one) => one.key === key)) this.state = apply(this.state, held);
+      const known = this.state.own.held.find((one) => one.key === key);
+      this.state = apply(this.state, { ...held, ...known, verdict: reply.verdict, useq: undefined });
     }
     if (reply.verdict === "delivered" && reply.masked) this.#note({ type: "masked", reasons: reply.reasons ?? [] });
     this.#changed({ posted: reply });
