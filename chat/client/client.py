@@ -255,6 +255,7 @@ class Client:
         for answer in self._asked.values():
             if not answer.done():
                 answer.set_exception(Lost())
+                answer.exception()  # who still sends does not wait for it yet
 
     async def _open(self, wire: ClientConnection) -> None:
         """Say hello, and enter every room again."""

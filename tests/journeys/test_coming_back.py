@@ -129,7 +129,7 @@ async def test_a_server_that_stops_and_starts_again(stage: Stage) -> None:
 
 
 async def test_a_link_with_an_invite(stage: Stage) -> None:
-    """An invite code and a name make a new person of that room, and a token to keep; a taken name is refused."""
+    """A code and a name make a new person of that room, and a token to keep; a name is one person's."""
     link = await stage.server.hearth("invite", stage.room)
     code = link.rpartition("=")[2]
     name = new_name("Iris")
