@@ -32,7 +32,7 @@ ARROWS: dict[str, frozenset[str]] = {
             "moderation",
         }
     ),
-    "chat.store": frozenset({"chat.node.ports"}),
+    "chat.store": frozenset({"chat.node.ports", "chat.protocol"}),
     "chat.server": frozenset({"chat.node", "chat.protocol", "chat.settings"}),
     "chat.client": frozenset({"chat.protocol", "chat.room"}),
     # These wire the parts together, and are imported by each other alone.

@@ -68,10 +68,10 @@ async def operate(stored: Stored, room: str, op: str, /, **more: Any) -> None:
         raise CommandError(f"the room {room} refuses this ({reply['code']})")
 
 
-def base_of(settings: Settings, url: str | None = None) -> str:
+def base_of(settings: Settings, url: str | None = None, *, port: int | None = None) -> str:
     """What links begin with: as given, else how a server with these settings is reached on its machine."""
     if url:
         return url
     scheme = "https" if settings.tls_cert else "http"
     host = "127.0.0.1" if settings.host in ANYWHERE else settings.host
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.port}/"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port or settings.port}/"

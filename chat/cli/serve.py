@@ -15,6 +15,7 @@ import structlog
 from chat import logs
 from chat.assembly import Content, node_of, read_content
 from chat.cli import CommandError
+from chat.cli.place import base_of
 from chat.node.node import Node
 from chat.server.app import App
 from chat.settings import Settings
@@ -105,9 +106,7 @@ async def reload_rules(node: Node, folder: Path) -> None:
 
 async def _welcome(node: Node, settings: Settings, port: int, *, is_fresh: bool) -> None:
     """Say where the server is, and on a first start how to get in."""
-    scheme = "https" if settings.tls_cert else "http"
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host  # noqa: S104  not a bind: a link
-    base = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
+    base = base_of(settings, port=port)
     say = sys.stdout.write
     say(f"Hearth is ready at {base}\n")
     if is_fresh:

@@ -40,11 +40,12 @@ async def hello(node: Node, session: Session, command: Hello) -> Welcome:
     """Open the session: a signed token, or an invite code that makes a new person of its room."""
     if session.caller is not None:
         raise Refused(ErrorCode.BAD_REQUEST, "You have said hello already on this connection.")
+    # First, since it may fail: an invite is used up only for somebody who gets in.
+    known = await node.hub.known()
     if command.token.count(".") == 2:
         caller, token = await _by_token(node, command)
     else:
         caller, token = await _by_invite(node, command)
-    known = await node.hub.known()
     session.caller = caller
     node.hub.greet(session)
     if not await _is_counted(node, session, caller.id):
@@ -80,7 +81,10 @@ async def hello(node: Node, session: Session, command: Hello) -> Welcome:
 
 
 async def _is_counted(node: Node, session: Session, user: str) -> bool:
-    """Whether a person may have this connection too. Where not, or where nobody can tell, it speaks for nobody."""
+    """Whether a person may have this connection too.
+
+    Where not, or where nobody can tell, it speaks for nobody.
+    """
     is_in = False
     try:
         is_in = await node.people.connected(user, node.hub.count(user), node.settings.limits.connections)
@@ -108,7 +112,8 @@ async def _by_token(node: Node, command: Hello) -> tuple[Caller, str | None]:
     if not person.name and not await node.people.take_name(caller.id, caller.name):
         await node.people.remember(caller.id, {"name": caller.name})
     caller.country, caller.language = person.country, person.language
-    strongest = max((Role(role) for role in grants.values()), key=lambda role: role.rank, default=Role.PARTICIPANT)
+    roles = [Role(role) for role in grants.values()]
+    strongest = max(roles, key=lambda role: role.rank, default=Role.PARTICIPANT)
     seen = str(strongest) if strongest.is_staff else ""
     if seen != person.seen:
         await node.people.remember(caller.id, {"seen": seen})

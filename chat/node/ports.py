@@ -180,7 +180,7 @@ class Outlet(Protocol):
         """Bytes that wait to be sent."""
 
     def descriptor(self) -> int:
-        """The socket's file descriptor, where its bytes are what `write` sends; -1 where they are not (TLS)."""
+        """The socket's file descriptor, where its bytes are what `write` sends; -1 where not (TLS)."""
 
     def stop_reading(self) -> None:
         """Read no more for now."""
