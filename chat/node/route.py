@@ -86,7 +86,9 @@ async def serve(node: Node, session: Session) -> None:
     """
     underway: list[asyncio.Task[None]] = []
     try:
-        while (data := await session.next()) is not None and not session.is_closing:
+        while (data := await session.next()) is not None:
+            if session.is_closing and not session.is_parting:
+                break
             while underway and underway[0].done():
                 del underway[0]
             command = _read(node, session, data)

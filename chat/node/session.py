@@ -53,7 +53,8 @@ class Session:
     """One connection. The node writes to it; the server hands it what arrives."""
 
     __slots__ = (
-        "caller", "claims", "client", "form", "inbox", "is_closing", "is_cut", "is_lost", "is_paused",
+        "caller", "claims", "client", "form", "inbox", "is_closing", "is_cut", "is_lost", "is_parting",
+        "is_paused",
         "opened_at", "outlet", "queued", "rooms", "slow_since", "taken", "trash", "typed_at", "underway",
         "waiter", "watched",
     )  # fmt: skip
@@ -74,6 +75,8 @@ class Session:
         self.is_closing = False
         self.is_lost = False
         self.is_cut = False
+        self.is_parting = False
+        """Whether the peer ended it: what it sent before is taken still."""
         """Whether the connection ended without a word: its person is lost, not gone."""
         self.slow_since = 0.0
         self.queued = 0
@@ -148,6 +151,14 @@ class Session:
             for room in self.rooms.values():
                 room.drop(self)
             self.outlet.close(int(code), reason)
+
+    def part(self, *, is_lost: bool) -> None:
+        """The peer ends the connection: nothing is written any more, and what it sent is done all the same."""
+        if not self.is_closing:
+            self.is_closing = self.is_parting = True
+            self.is_lost = is_lost
+            for room in self.rooms.values():
+                room.drop(self)
 
     def cut(self) -> None:
         """End a connection that does not read: what waits is thrown away, and it comes back by position."""

@@ -20,6 +20,8 @@ from chat.settings import Limits
 
 _RESET = struct.pack("ii", 1, 0)
 _PING = b"\x89\x00"
+EARLY = 16
+"""Frames that a client in a hurry may send before it has read the answer to its handshake."""
 
 
 @functools.cache
@@ -39,13 +41,14 @@ class Connection(ServerConnection):
 
     # With these in the library's dictionary it would hold over thirty names and lose its compact form: 1 KiB.
     __slots__ = (
-        "ending", "frames", "frames_from", "is_text", "limits", "over_since", "parts", "ping_due", "pong_due",
+        "early", "ending", "frames", "frames_from", "is_text", "limits", "over_since", "parts", "ping_due", "pong_due",
         "session",
     )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.session: Session | None = None
+        self.early: list[Frame] = []
         self.parts: bytearray | None = None
         self.is_text = False
         self.ping_due = self.pong_due = 0.0
@@ -60,6 +63,12 @@ class Connection(ServerConnection):
         self.frames_from = now
         self.request = self.response = None
         self.recv_messages = _unread()
+        early, self.early = self.early, []
+        for frame in early:
+            self.process_event(frame)
+        self._note_end()
+        if self.connection_lost_waiter.done():
+            session.end()
 
     # ── in ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -73,8 +82,13 @@ class Connection(ServerConnection):
     def process_event(self, event: Event) -> None:
         """Take a frame. A message in several parts is put together first; the library bounds its size."""
         session = self.session
-        if session is None or not isinstance(event, Frame):
+        if not isinstance(event, Frame):
             super().process_event(event)
+            return
+        if session is None:
+            self.early.append(event)
+            if len(self.early) > EARLY:
+                self.abort()
             return
         if event.opcode is Opcode.PONG:
             self.pong_due = 0.0
@@ -119,17 +133,32 @@ class Connection(ServerConnection):
                 return False
         return True
 
+    def data_received(self, data: bytes) -> None:
+        """Take what came; it may be the peer's last word, or a fault that ends the connection."""
+        super().data_received(data)
+        if self.protocol.state is not OPEN:
+            self._note_end()
+
+    def eof_received(self) -> None:
+        """The peer sends no more."""
+        super().eof_received()
+        self._note_end()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The session hears that no more will come."""
-        session = self.session
-        if session is not None:
-            if not session.is_closing:
-                session.is_lost = session.is_lost or self.protocol.close_rcvd is None
-                session.is_closing = True
-                for room in session.rooms.values():
-                    room.drop(session)
-            session.end()
         super().connection_lost(exc)
+        if self.session is not None:
+            self._note_end()
+            self.session.end()
+
+    def _note_end(self) -> None:
+        """Let nothing more be written once the closing has begun: the library ends the stream then.
+
+        A write after that raises, and where a whole room is written to, it would cost the others what was theirs.
+        """
+        session = self.session
+        if session is not None and self.protocol.state is not OPEN:
+            session.part(is_lost=self.protocol.close_rcvd is None)
 
     # ── pace ─────────────────────────────────────────────────────────────────────────────────────
 
