@@ -25,6 +25,7 @@ from chat.protocol.events import Draining
 from chat.protocol.wire import Format
 from chat.server.connection import Connection, Wire
 from chat.server.http import answer, is_loopback, load_page, refuse_method, respond
+from chat.server.sweep import sweep
 
 log = structlog.get_logger(__name__)
 
@@ -44,8 +45,9 @@ class App:
         self._proxies = [ipaddress.ip_network(proxy, strict=False) for proxy in self.settings.trusted_proxies]
         self._handshakes: Counter[str] = Counter()
         self._connections: set[Connection] = set()
+        self._ended = 0
         self._server: Server | None = None
-        self._looker: asyncio.Task[None] | None = None
+        self._clocks: list[asyncio.Task[None]] = []
 
     async def start(self) -> int:
         """Listen; the port, which the system chose where the setting is 0."""
@@ -71,7 +73,10 @@ class App:
             ssl=_tls(settings.tls_cert, settings.tls_key),
             backlog=4096,
         )
-        self._looker = asyncio.create_task(self._look())
+        self._clocks = [
+            asyncio.create_task(self._look()),
+            asyncio.create_task(sweep(lambda: (len(self._connections), self._ended))),
+        ]
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
@@ -148,6 +153,7 @@ class App:
             await serve_session(self.node, session)
         finally:
             self._connections.discard(connection)
+            self._ended += 1
             self.node.hub.sessions.discard(session)
 
     # ── what goes on by itself ───────────────────────────────────────────────────────────────────
@@ -192,8 +198,8 @@ class App:
         except TimeoutError:
             for connection in tuple(self._connections):
                 connection.abort()
-        if self._looker is not None:
-            self._looker.cancel()
+        for clock in self._clocks:
+            clock.cancel()
 
 
 def _tls(cert: Any, key: Any) -> ssl.SSLContext | None:
