@@ -141,7 +141,7 @@ if arg.replaces then
   forget_held(arg.user, arg.replaces)
   flag.verdict = 'replaced'
   if SEVERITY[flag.severity] < 2 and flag.state ~= 'decided' then
-    flag.state, flag.decision = 'decided', {action = 'replaced', at = now}
+    flag.state, flag.decision, flag.text = 'decided', {action = 'replaced', at = now}, nil
   end
   keep_flag(flag)
   tell(arg.user, cmsgpack.pack({type = 'held_decided', room = arg.room, key = arg.replaces, flag = old,
