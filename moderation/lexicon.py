@@ -27,6 +27,8 @@ _TIERS = (1, 2, 3)
 GAP = r"[\s,\-]+"
 # Stands after each text that is matched: a filter that does not find it gave up, and found nothing else.
 END = " \x02end"
+NEVER = r"[^\x00-\x{10FFFF}]"
+"""A pattern that matches nothing, such as an empty list."""
 _WORD = r"[a-z0-9*@$!]+"
 _MACRO = re.compile(r"<([a-z][a-z0-9_.]*|\d-\d)>")
 
@@ -97,10 +99,7 @@ class Lexicon:
             if name not in self.lists:
                 raise KeyError(name)
             words = self.words(name)
-            if not words:
-                known = r"[^\x00-\x{10FFFF}]"  # an empty list matches nothing
-            else:
-                known = "(?:" + "|".join(self.expand(word) for word in words) + ")"
+            known = "(?:" + "|".join(map(self.expand, words)) + ")" if words else NEVER
             self._expanded[name] = known
         return known
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import re2
 
-from moderation.lexicon import Lexicon
+from moderation.lexicon import NEVER, Lexicon
 from moderation.text import Folded
 
 _TRIPLES = "|".join(chr(code) * 3 for code in range(ord("a"), ord("z") + 1))
@@ -42,7 +42,7 @@ class Mender:
             self._by_length[len(word)] = (*self._by_length.get(len(word), ()), word)
         self._typos = _typos(lexicon)
         self._bent = frozenset(self._typos)
-        joined = "|".join(lexicon.words("mend.joined")) or r"[^\x00-\x{10FFFF}]"
+        joined = "|".join(lexicon.words("mend.joined")) or NEVER
         options = re2.Options()
         options.never_capture = True
         options.log_errors = False

@@ -40,8 +40,8 @@ CONTEXTS = frozenset(
 )  # fmt: skip
 _FIELDS = frozenset(
     ("id", "kind", "mode", "text", "tier", "source", "date", "patterns", "unless", "facets", "severity",
-     "category", "action", "heeds", "holds", "needs", "after", "heard", "across", "raw", "check", "match",
-     "spare")
+     "category", "action", "heeds", "holds", "needs", "after", "heard", "across", "raw", "gate", "check",
+     "match", "spare")
 )  # fmt: skip
 _LISTS = ("patterns", "unless", "facets", "heeds", "needs", "after", "heard", "match", "spare")
 _ID = stdlib.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+\Z")
@@ -77,6 +77,8 @@ class Rule:
     """For a compound: facets that the last messages of others must have had."""
     across: bool = False
     """Whether the facets of the author's recent messages count for `needs`; one must still be in this one."""
+    gate: str = ""
+    """What must stand in the text before the patterns are tried, for those that no word gives away."""
     check: str = ""
     place: tuple[str, int] = ("", 0)
     """The file and line it was read from."""
@@ -91,6 +93,9 @@ class Hit:
     rule: int
     start: int
     end: int
+
+
+ABSENT = r"\x02absent"  # no plain form has this character
 
 
 class RuleSet:
@@ -108,13 +113,21 @@ class RuleSet:
         self.by_id = {rule.id: index for index, rule in enumerate(rules)}
         self.compounds = tuple(index for index, rule in enumerate(rules) if rule.needs)
         self._owner: list[int] = []
+        self._gates: dict[str, tuple[Any, list[int]]] = {}
+        self._apart: dict[int, Any] = {}
         self._unless: dict[int, tuple[Any, ...]] = {}
         options = _options()
         self._filter = re2.Filter()
         for index, rule in enumerate(rules):
             for pattern in rule.patterns:
                 self._owner.append(index)
-                self._filter.Add(pattern, options)
+                filtered = pattern
+                if rule.gate:
+                    self._apart[len(self._owner) - 1] = re2.compile(pattern, options)
+                    gate = self._gates.setdefault(rule.gate, (re2.compile(rule.gate, options), []))
+                    gate[1].append(len(self._owner) - 1)
+                    filtered = ABSENT  # keeps the filter's numbers in step
+                self._filter.Add(filtered, options)
             if rule.unless:
                 self._unless[index] = tuple(re2.compile(pattern, options) for pattern in rule.unless)
         self._canary = len(self._owner)
@@ -126,17 +139,21 @@ class RuleSet:
         found = self._filter.Match(plain + END)
         if not found or found[-1] != self._canary:
             raise RuntimeError("the rule filter gave no answer")
-        if len(found) == 1:
+        candidates = found[:-1]
+        for gate, patterns in self._gates.values():
+            if gate.search(plain) is not None:
+                candidates += patterns
+        if not candidates:
             return []
         hits: list[Hit] = []
-        for pattern in found[:-1]:
+        for pattern in candidates:
             hits.extend(self._find(pattern, plain))
         hits.sort(key=lambda hit: (hit.start, hit.rule))
         return hits
 
     def _find(self, pattern: int, plain: str) -> Iterator[Hit]:
         owner = self._owner[pattern]
-        compiled = self._filter.re(pattern)
+        compiled = self._apart.get(pattern) or self._filter.re(pattern)
         check = CHECKS.get(self.rules[owner].check)
         most = len(plain) if self.rules[owner].action is Action.MASK else _MOST
         vetoes: list[tuple[int, int]] | None = None
@@ -246,6 +263,10 @@ def _rule(file: str, text: str, entry: Any, lexicon: Lexicon) -> tuple[Rule, int
         raise RuleError(file, line, f"{rule_id}: needs examples that must match")
     if entry.get("check", "") not in {"", *CHECKS}:
         raise RuleError(file, line, f"{rule_id}: no such check: {entry['check']}")
+    try:
+        re2.compile(str(entry.get("gate", "")), _options())
+    except re2.error as error:
+        raise RuleError(file, line, f"{rule_id}: gate: {error}") from error
     raw = bool(entry.get("raw", False))
     compiled = {
         key: tuple(_compiled(file, line, rule_id, one, lexicon, raw=raw) for one in texts[key])
@@ -272,6 +293,7 @@ def _rule(file: str, text: str, entry: Any, lexicon: Lexicon) -> tuple[Rule, int
             after=frozenset(texts["after"]),
             heard=frozenset(texts["heard"]),
             across=bool(entry.get("across", False)),
+            gate=str(entry.get("gate", "")),
             check=str(entry.get("check", "")),
             place=(file, line),
             match=texts["match"],

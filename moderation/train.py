@@ -1,28 +1,22 @@
-"""Train the learned score: `python -m moderation.train DATA` writes the weights beside this file.
+"""How the learned score is trained: which sources, which labels, which loss; `.ci/train` runs it.
 
-DATA is a folder of JSON Lines with `text` and `label`, by the names below; none of its sentences is kept.
-The same data give the same weights. `--without SOURCE` leaves one source out and reports on it: the honest
-figure; with `--out` its weights are kept, to measure the whole pipeline with them.
+None of the sentences is kept, and the same data give the same weights.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
-import random
-import sys
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from moderation.classifier import HEADS, WEIGHTS, norm, pack
+from moderation.classifier import HEADS, norm
 from moderation.features import SIZE, pair_feature, skip_feature, word_features, words_of
 from moderation.text import fold
 
-SEED = 7
 EPOCHS = 3
 RATE = 0.15
 _LONGEST = 6_000  # characters: what a room takes, and some
@@ -102,15 +96,16 @@ def read(folder: Path) -> Iterator[Example]:
             yield Example(source.name, label, wanted, source.weight, places, norm(count))
 
 
-def fit(examples: Sequence[Example], head: int) -> tuple[list[float], float]:
-    """Weights and bias of one head: logistic loss, AdaGrad, `EPOCHS` times over, in seeded order."""
+def fit(
+    examples: Sequence[Example], head: int, shuffle: Callable[[list[Example]], None]
+) -> tuple[list[float], float]:
+    """Weights and bias of one head: logistic loss, AdaGrad, `EPOCHS` times over, each time shuffled."""
     order = list(examples)
-    chance = random.Random(SEED)
     weights = [0.0] * SIZE
     squares = [1e-4] * SIZE
     bias, bias_square = -1.0, 1e-4
     for _ in range(EPOCHS):
-        chance.shuffle(order)
+        shuffle(order)
         for one in order:
             if head == 1 and one.wanted[0] and not one.wanted[1]:
                 continue  # what tells of a wish to die may tell of abuse too: it is no counterexample
@@ -149,33 +144,3 @@ def report(
         if scores:
             parts.append(f"{name} {sum(score > line for score in scores) / len(scores):.1%} of {len(scores)}")
     return ", ".join(parts)
-
-
-def main() -> int:
-    """Train both heads and write the weights, or report on a source left out."""
-    parser = argparse.ArgumentParser(prog="python -m moderation.train", description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--without", help="a source to leave out and report on")
-    parser.add_argument("--out", type=Path, help="where to write the weights")
-    args = parser.parse_args()
-    examples = list(read(args.data))
-    calm = [one for one in examples if one.source == CALM]
-    kept = calm[len(calm) // 2 :]
-    trained = [one for one in examples if one.source != CALM] + calm[: len(calm) // 2]
-    held = [one for one in examples if one.source == args.without]
-    if held:
-        trained = [one for one in trained if one.source != args.without]
-    heads = [fit(trained, head) for head in range(len(HEADS))]
-    if held:
-        for head, (weights, bias) in enumerate(heads):
-            sys.stdout.write(report(held, kept, weights, bias, head) + "\n")
-        if args.out is None:
-            return 0
-    out = args.out or WEIGHTS
-    out.write_bytes(pack(heads))
-    sys.stdout.write(f"{len(trained)} texts, {out.stat().st_size} bytes\n")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
