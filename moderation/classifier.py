@@ -24,6 +24,7 @@ _LIMIT = 30_000  # words whose sums are remembered: ordinary talk uses far fewer
 # Log odds of a crisis by the rules alone, for each severity, and how much a point of the words' own adds.
 _BY_RULES = (-2.6, -1.3, 1.4, 3.0, 4.6)
 _SLOPE = 0.8
+_LEAST = (-4.0, -1.5, -1.0, -1.0, -1.0)  # how far calm words can speak against what a rule found
 # Log odds, crisis and abuse, from which the words alone ask for attention: fixed on support talk that was
 # not trained on, see the model card.
 LOW = (-1.7, -2.2)
@@ -104,7 +105,7 @@ class Classifier:
     def score(self, raw: Score, severity: Severity) -> float:
         """Probability of a crisis, 0 to 1, from the words and what the rules found."""
         words = max(raw.crisis, raw.abuse)
-        odds = _BY_RULES[severity] + _SLOPE * max(-4.0, min(4.0, words))
+        odds = _BY_RULES[severity] + _SLOPE * max(_LEAST[severity], min(4.0, words))
         return 1.0 / (1.0 + math.exp(-odds))
 
     def attention(self, raw: Score) -> Severity:
