@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 LOOK_EVERY = 0.25
 THRESHOLDS = (5_000, 5, 1_000_000_000)
-"""New objects before a pass over them, such passes before one over what they left; over all: never by itself."""
+"""New objects before a pass over them; such passes before one over what they left; never one over all."""
 FEW = 500
 """Ended connections, fewer than which are not worth a pass over everything."""
 
