@@ -51,8 +51,8 @@ class Audience:
             self.slow.discard(session)
             self.fast[session] = descriptor
 
-    def __bool__(self) -> bool:
-        return bool(self.fast or self.slow)
+    def __len__(self) -> int:
+        return len(self.fast) + len(self.slow)
 
     def add_entry(self, entry: bytes) -> None:
         """Queue an event for this turn's write."""

@@ -24,6 +24,10 @@ from chat.settings import RoomPolicy
 COALESCE = 0.4
 """Seconds over which arrivals and leavings are told together."""
 RECENT = 64
+FULL = 100
+"""Sockets for which writing takes as long as a trip to the store: joining two writes is worth a wait."""
+JOIN_WITHIN = 0.002
+"""Seconds of that wait at the most."""
 CROWD = 100
 """Members above which presence tells of staff alone, and the count."""
 
@@ -70,6 +74,8 @@ class Room:
         """The last entries delivered, for joins that read the log while it grows."""
         self._audiences = {form: Audience(form, backlog) for form in Format}
         self._is_dirty = False
+        self._late: asyncio.TimerHandle | None = None
+        self._posting = 0
         self._on_private = on_private
         self._on_flag = on_flag
         self._joined: dict[str, Member] = {}
@@ -134,8 +140,9 @@ class Room:
         self.follower.stop()
         for mailbox in self.mailboxes.values():
             mailbox.follower.stop()
-        if self._tells:
-            self._tells.cancel()
+        for timer in (self._tells, self._late):
+            if timer:
+                timer.cancel()
         for task in (self._asking, self._flagging):
             if task:
                 task.cancel()
@@ -248,11 +255,31 @@ class Room:
                 audience.add_entry(entry)
         if not self._is_dirty:
             self._is_dirty = True
-            asyncio.get_running_loop().call_soon(self.flush)
+            asyncio.get_running_loop().call_soon(self._flush_soon)
+
+    def _flush_soon(self) -> None:
+        """Write what this turn brought; a full room waits a moment for the posts that are at the store."""
+        if self._posting and sum(map(len, self._audiences.values())) >= FULL:
+            self._late = asyncio.get_running_loop().call_later(JOIN_WITHIN, self.flush)
+        else:
+            self.flush()
+
+    def post_leaves(self) -> None:
+        """A post is on its way to the store."""
+        self._posting += 1
+
+    def post_answered(self) -> None:
+        """It was answered, and its event heard if there is one: nothing more is waited for after the last."""
+        self._posting -= 1
+        if self._late and not self._posting:
+            self.flush()
 
     def flush(self) -> None:
-        """Write what this loop turn brought."""
+        """Write what waits, in one write a socket."""
         self._is_dirty = False
+        if self._late:
+            self._late.cancel()
+            self._late = None
         for audience in self._audiences.values():
             audience.flush()
 

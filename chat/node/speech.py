@@ -224,7 +224,11 @@ async def _accept(node: Node, said: Said, event: Frame | None) -> Frame:
     body = pack(event) if event is not None else b""
     waits = False
     for _ in range(3):
-        reply = await node.broker.accept(said.room.id, _args(node, said, body, waits=waits))
+        said.room.post_leaves()
+        try:
+            reply = await node.broker.accept(said.room.id, _args(node, said, body, waits=waits))
+        finally:
+            said.room.post_answered()
         if "stale" not in reply:
             return _answer(node, said, reply)
         waits = reply["stale"] == "held"
