@@ -1,7 +1,8 @@
 """A TCP proxy between a node and its store that loses bytes on order: LISTEN_PORT TARGET_PORT CONTROL_PORT.
 
-Control takes one line a connection: `deafen PORT` swallows from now on all that the target sends to the proxy's
-connection from that local port, and keeps the connection open; `pass` ends every fault. The answer is one line.
+Control takes one line a connection: `deafen PORT` swallows from now on all that the target sends to the
+proxy's connection from that local port, and keeps the connection open; `pass` ends every fault. The answer is
+one line.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""What the fault tests stand on: server processes that can be killed, a bare client, and a store read from behind.
+"""What the fault tests stand on: processes that can be killed, a bare client, a store read from behind.
 
-The client here is bare on purpose: it never comes back, retries or repairs by itself, so that a test sees what the
-server does and not what a good client makes of it.
+The client here is bare on purpose: it never comes back, retries or repairs by itself, so that a test sees
+what the server does and not what a good client makes of it.
 """
 
 from __future__ import annotations
@@ -115,7 +115,9 @@ class Server:
         def is_up() -> bool:
             assert self.process is not None
             if self.process.poll() is not None:
-                raise AssertionError(f"the server ended with {self.process.returncode}: {self.log.read_text()}")
+                raise AssertionError(
+                    f"the server ended with {self.process.returncode}: {self.log.read_text()}"
+                )
             return b"ready at" in self.said.read_bytes()
 
         await wait_until(is_up, 40)
@@ -185,7 +187,9 @@ class Server:
     async def is_ready(self) -> bool:
         return (await self.get("/readyz"))[0] == 200
 
-    def token(self, role: str = "participant", user: str = "", *, name: str = "", rooms: tuple[str, ...] = ("*",)) -> str:
+    def token(
+        self, role: str = "participant", user: str = "", *, name: str = "", rooms: tuple[str, ...] = ("*",)
+    ) -> str:
         """A signed token; without `user`, for somebody new."""
         user = user or new_user(role)
         grants = dict.fromkeys(rooms, role)
@@ -268,10 +272,13 @@ class OutsideStore:
     async def start(self, *more: str) -> Self:
         words = [
             str(find_server()), "--port", str(self.port), "--bind", HOST, "--dir", str(self.folder),
-            "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction",
+            "--appendonly", "yes", "--appendfsync", "always", "--save", "",
+            "--maxmemory-policy", "noeviction",
             "--logfile", str(self.folder / "store.log"), "--enable-debug-command", "yes", *more,
         ]  # fmt: skip
-        self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(  # noqa: ASYNC220 - it outlives this call
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
 
         def answers() -> bool:
             try:
@@ -306,7 +313,9 @@ async def outside_store(folder: Path) -> AsyncIterator[OutsideStore]:
 
 
 @asynccontextmanager
-async def two_nodes(folder: Path, *, first: Mapping[str, str] | None = None) -> AsyncIterator[tuple[Server, Server, OutsideStore]]:
+async def two_nodes(
+    folder: Path, *, first: Mapping[str, str] | None = None
+) -> AsyncIterator[tuple[Server, Server, OutsideStore]]:
     """Two nodes with one key on one store."""
     async with outside_store(folder / "shared") as store:
         a = Server(folder / "a", store=store.url, env=first)
@@ -517,7 +526,9 @@ def log_of(server: Server, room: str = ROOM) -> dict[int, Frame]:
     with behind(server) as store:
         found = store.hgetall(f"hearth:{{{room}}}:log")
         head = int(store.hget(f"hearth:{{{room}}}:heads", ":room") or 0)
-    log = {int(seq): msgpack.unpackb(entry) for seq, entry in sorted(found.items(), key=lambda row: int(row[0]))}
+    log = {
+        int(seq): msgpack.unpackb(entry) for seq, entry in sorted(found.items(), key=lambda row: int(row[0]))
+    }
     assert list(log) == list(range(1, head + 1)), "the log has a gap or an entry past its head"
     return log
 

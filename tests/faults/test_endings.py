@@ -1,4 +1,7 @@
-"""How nodes and stores end, stop, stand still and come back: I19, I20, I28, and what a client is told meanwhile."""
+"""How nodes and stores end, stop, stand still and come back.
+
+I19, I20, I28, and what a client is told meanwhile.
+"""
 
 import asyncio
 import os
@@ -32,7 +35,10 @@ pytestmark = [pytest.mark.asyncio, pytest.mark.faults]
 
 
 async def test_drain_answers_all_that_was_sent_and_ends_with_zero(tmp_path: Path, reach: Reach) -> None:
-    """SIGTERM under load: everything that left a client before it was told is answered, and the log has just that."""
+    """SIGTERM under load.
+
+    Everything that left a client before it was told is answered, and the log has just that.
+    """
     for round_ in range(reach(3, 50)):
         async with serving(tmp_path / f"data{round_}") as server:
             sure: dict[str, int] = {}
@@ -41,7 +47,7 @@ async def test_drain_answers_all_that_was_sent_and_ends_with_zero(tmp_path: Path
             codes: list[int] = []
 
             async def talk(index: int) -> None:
-                async with server.client(form=("json", "msgpack")[index % 2]) as client:  # noqa: B023
+                async with server.client(form=("json", "msgpack")[index % 2]) as client:
                     for number in range(10_000):
                         if client.got("draining"):
                             break
@@ -72,7 +78,10 @@ async def test_drain_answers_all_that_was_sent_and_ends_with_zero(tmp_path: Path
 
 
 async def test_a_draining_node_takes_nobody_new(tmp_path: Path) -> None:
-    """While it waits for a peer that does not answer the close, it is alive, not ready, and lets nobody in."""
+    """While it waits for a peer that does not answer the close.
+
+    It is alive, not ready, and lets nobody in.
+    """
     async with serving(tmp_path / "data") as server, server.client() as one:
         one.wire.transport.pause_reading()
         server.signal(signal.SIGTERM)
@@ -160,33 +169,40 @@ async def _not(ask: object) -> bool:
 
 async def test_without_the_store_nobody_gets_in_and_no_role_is_assumed(tmp_path: Path, reach: Reach) -> None:
     """The store is gone: valid tokens, invites and open connections are all refused what needs its word."""
-    async with outside_store(tmp_path / "shared") as store, serving(tmp_path / "data", store=store.url) as server:
-        async with server.client("admin") as admin, server.client() as one:
-            store.kill()
-            for role in ("participant", "facilitator", "moderator", "admin") * reach(3, 50):
-                with pytest.raises((Refused, *AWAY)) as refused:
-                    async with dial(server.port) as late:
-                        await late.hello(server.token(role))
-                assert getattr(refused.value, "code", "unavailable") == "unavailable"
-            for name, fields in (
-                ("ban", {"user": one.user, "reason": "x"}),
-                ("history", {"room": ROOM, "limit": 5}),
-                ("watch", {}),
-                ("audit", {"limit": 5}),
-                ("join", {"room": OTHER}),
-                ("post", {"room": ROOM, "key": "k", "text": "is anybody there"}),
-            ):
-                frame = await admin.ask(name, **fields)
-                assert frame.get("code") == "unavailable", name
-            await store.start()
-            assert await one.closed(15) == 4002
-            await wait_until(server.is_ready, 15)
-            async with server.client() as back:
-                await back.post("here again", "k-back")
+    async with (
+        outside_store(tmp_path / "shared") as store,
+        serving(tmp_path / "data", store=store.url) as server,
+        server.client("admin") as admin,
+        server.client() as one,
+    ):
+        store.kill()
+        for role in ("participant", "facilitator", "moderator", "admin") * reach(3, 50):
+            with pytest.raises((Refused, *AWAY)) as refused:
+                async with dial(server.port) as late:
+                    await late.hello(server.token(role))
+            assert getattr(refused.value, "code", "unavailable") == "unavailable"
+        for name, fields in (
+            ("ban", {"user": one.user, "reason": "x"}),
+            ("history", {"room": ROOM, "limit": 5}),
+            ("watch", {}),
+            ("audit", {"limit": 5}),
+            ("join", {"room": OTHER}),
+            ("post", {"room": ROOM, "key": "k", "text": "is anybody there"}),
+        ):
+            frame = await admin.ask(name, **fields)
+            assert frame.get("code") == "unavailable", name
+        await store.start()
+        assert await one.closed(15) == 4002
+        await wait_until(server.is_ready, 15)
+        async with server.client() as back:
+            await back.post("here again", "k-back")
 
 
 async def test_connections_that_end_while_the_store_is_away_are_not_counted_for_ever(tmp_path: Path) -> None:
-    """Somebody at their limit loses every connection during an outage: they get in again, and are present once."""
+    """Somebody at their limit loses every connection during an outage.
+
+    They get in again, and are present once.
+    """
     env = {"HEARTH_LIMITS__CONNECTIONS": "3", "HEARTH_NODE": "a"}
     async with serving(tmp_path / "data", env=env) as server, server.client("moderator") as staff:
         user = new_user("participant")
@@ -225,7 +241,10 @@ def _has_no_count(server: Server, user: str) -> bool:
 
 
 async def test_everybody_is_back_soon_after_a_node_died(tmp_path: Path, reach: Reach) -> None:
-    """One of two nodes dies: whoever was on it comes back to the other within fifteen seconds, nothing missed."""
+    """One of two nodes dies.
+
+    Whoever was on it comes back to the other within fifteen seconds, nothing missed.
+    """
     people = reach(60, 2_000)
     async with two_nodes(tmp_path) as (a, b, _), b.client() as sayer, AsyncExitStack() as stack:
         clients = []
@@ -258,7 +277,10 @@ async def test_everybody_is_back_soon_after_a_node_died(tmp_path: Path, reach: R
 
 
 async def test_no_flag_is_lost_when_the_node_dies_between_any_two_steps(tmp_path: Path, reach: Reach) -> None:
-    """Held texts and calls for help, the node killed at random moments: whatever was answered has its flag."""
+    """Held texts and calls for help, the node killed at random moments.
+
+    Whatever was answered has its flag.
+    """
     dice = reach.dice()
     async with serving(tmp_path / "data") as server:
         sure: set[str] = set()
@@ -268,7 +290,9 @@ async def test_no_flag_is_lost_when_the_node_dies_between_any_two_steps(tmp_path
             async def cry(user: str) -> None:
                 async with server.client(user=user) as client:
                     for number in range(1_000):
-                        frame = await client.ask("help", room=ROOM, text=f"please talk to me {words(number)} {user}")
+                        frame = await client.ask(
+                            "help", room=ROOM, text=f"please talk to me {words(number)} {user}"
+                        )
                         if frame["type"] == "ok":
                             sure.add(f"please talk to me {words(number)} {user}")
 

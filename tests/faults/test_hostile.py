@@ -107,7 +107,19 @@ def hostile(dice: Random) -> Iterator[tuple[str, bytes]]:
             yield dice.choice(("json", "msgpack")), masked(data)
         else:
             frame: dict[str, object] = {"type": dice.choice(list(COMMANDS)), "id": dice.randrange(99)}
-            fields = ("room", "key", "text", "seq", "user", "flag", "action", "on", "limit", "seconds", "reason")
+            fields = (
+                "room",
+                "key",
+                "text",
+                "seq",
+                "user",
+                "flag",
+                "action",
+                "on",
+                "limit",
+                "seconds",
+                "reason",
+            )
             for field in dice.sample(fields, 5):
                 frame[field] = dice.choice(
                     (None, True, -1, 2**60, 1.5, "", word, ROOM, "x" * 300, [word] * 50, {"a": {"b": word}})
@@ -146,7 +158,10 @@ async def _assail(server: Server, dice: Random, count: int, codes: set[int], rea
 
 
 async def test_hostile_frames_end_nothing_and_others_never_notice(tmp_path: Path, reach: Reach) -> None:
-    """Under a rain of them two people go on talking; the node lives, its log says nothing of what was written."""
+    """Under a rain of them two people go on talking.
+
+    The node lives, its log says nothing of what was written.
+    """
     dice = reach.dice()
     async with serving(tmp_path / "data", env={"HEARTH_LOG_LEVEL": "debug"}) as server:
         token = server.token(name=f"Fern {SECRETS[1]}")
@@ -158,7 +173,8 @@ async def test_hostile_frames_end_nothing_and_others_never_notice(tmp_path: Path
                 for _ in range(4)
             ]
             loop = asyncio.get_running_loop()
-            said, worst = [], 0.0
+            said: list[int] = []
+            worst = 0.0
             while not all(task.done() for task in rain):
                 started = loop.time()
                 await two.call("ping")
@@ -237,7 +253,11 @@ async def test_forged_expired_and_foreign_tokens_are_refused(tmp_path: Path, rea
 async def test_floods_of_frames_and_silence_end_with_their_codes(tmp_path: Path) -> None:
     """Over a hundred frames a second for five seconds: 4508. No hello in time: 4501."""
     env = {"HEARTH_LIMITS__HELLO_SECONDS": "1", "HEARTH_LIMITS__FRAMES_SECONDS": "2"}
-    async with serving(tmp_path / "data", env=env) as server, server.client() as one, server.client() as other:
+    async with (
+        serving(tmp_path / "data", env=env) as server,
+        server.client() as one,
+        server.client() as other,
+    ):
         async with dial(server.port) as silent:
             assert await silent.closed(15) == 4501
         while one.code is None:
@@ -275,7 +295,9 @@ async def test_an_unknown_origin_and_subprotocol_are_refused(tmp_path: Path) -> 
             reader, writer = await asyncio.open_connection(HOST, server.port)
             writer.write(
                 b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                b"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n" + headers + b"\r\n"
+                b"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n"
+                + headers
+                + b"\r\n"
             )
             line = await reader.readline()
             assert line.split()[1] in (b"400", b"403")
@@ -284,8 +306,13 @@ async def test_an_unknown_origin_and_subprotocol_are_refused(tmp_path: Path) -> 
                 await writer.wait_closed()
 
 
-async def test_whoever_leaves_while_the_room_is_loud_costs_the_others_nothing(tmp_path: Path, reach: Reach) -> None:
-    """People close, break and vanish in the midst of a stream: nobody else misses one event, nothing fails inside."""
+async def test_whoever_leaves_while_the_room_is_loud_costs_the_others_nothing(
+    tmp_path: Path, reach: Reach
+) -> None:
+    """People close, break and vanish in the midst of a stream.
+
+    Nobody else misses one event, nothing fails inside.
+    """
     dice = reach.dice()
     async with serving(tmp_path / "data") as server, server.client() as sayer, server.client() as hearer:
         is_over = False
@@ -306,7 +333,9 @@ async def test_whoever_leaves_while_the_room_is_loud_costs_the_others_nothing(tm
                             await client.drop()
 
         goers = [asyncio.create_task(come_and_go()) for _ in range(6)]
-        said = [(await sayer.post(words(number), f"k{number}"))["seq"] for number in range(reach(400, 20_000))]
+        said = [
+            (await sayer.post(words(number), f"k{number}"))["seq"] for number in range(reach(400, 20_000))
+        ]
         is_over = True
         await asyncio.gather(*goers)
         await wait_until(lambda: hearer.events()[-1]["seq"] >= said[-1])

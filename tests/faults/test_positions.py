@@ -1,8 +1,10 @@
-"""Positions: each view equals the log after any reconnects, and a lost position is always told (I3, I4, I7, I8)."""
+"""Positions.
+
+Each view equals the log after any reconnects, and a lost position is always told (I3, I4, I7, I8).
+"""
 
 import asyncio
 import os
-
 import sys
 from asyncio.subprocess import PIPE, create_subprocess_exec
 from collections.abc import AsyncIterator
@@ -74,7 +76,10 @@ class View:
 
 
 async def test_each_view_equals_the_log_after_any_reconnects(tmp_path: Path, reach: Reach) -> None:
-    """People come and go at random moments while others talk on two nodes: no gap, no duplicate, one order."""
+    """People come and go at random moments while others talk on two nodes.
+
+    No gap, no duplicate, one order.
+    """
     dice = reach.dice()
     async with two_nodes(tmp_path) as (a, b, _):
         over = asyncio.Event()
@@ -97,7 +102,9 @@ async def test_each_view_equals_the_log_after_any_reconnects(tmp_path: Path, rea
         await asyncio.gather(*looks)
         log = log_of(a)
         for view in views:
-            assert [event["seq"] for event in view.seen] == list(range(view.seen[0]["seq"], view.seen[-1]["seq"] + 1))
+            assert [event["seq"] for event in view.seen] == list(
+                range(view.seen[0]["seq"], view.seen[-1]["seq"] + 1)
+            )
             for event in view.seen:
                 stored = log[event["seq"]]
                 assert (event["type"], event["at"]) == (stored["type"], stored["at"])
@@ -105,9 +112,15 @@ async def test_each_view_equals_the_log_after_any_reconnects(tmp_path: Path, rea
 
 
 async def test_a_lost_position_is_always_told(tmp_path: Path, reach: Reach) -> None:
-    """Another epoch, a number ahead of the log, too many missed: never "recovered", always why, and the latest page."""
+    """Another epoch, a number ahead of the log, too many missed.
+
+    Never "recovered", always why, and the latest page.
+    """
     dice = reach.dice()
-    async with serving(tmp_path / "data", env={"HEARTH_LIMITS__RECOVER": "100"}) as server, server.client() as one:
+    async with (
+        serving(tmp_path / "data", env={"HEARTH_LIMITS__RECOVER": "100"}) as server,
+        server.client() as one,
+    ):
         for number in range(160):
             await one.post(words(number), f"k{number}")
         head, epoch = one.joined["head"] + 160, one.joined["epoch"]
@@ -134,7 +147,10 @@ async def test_a_lost_position_is_always_told(tmp_path: Path, reach: Reach) -> N
 
 
 async def test_a_log_whose_end_was_lost_begins_a_new_epoch(tmp_path: Path, reach: Reach) -> None:
-    """A machine's crash, by cutting the store's file: whoever comes back is told, and no number means two things."""
+    """A machine's crash, by cutting the store's file.
+
+    Whoever comes back is told, and no number means two things.
+    """
     dice = reach.dice()
     async with serving(tmp_path / "data") as server:
         for round_ in range(reach(3, 40)):
@@ -163,14 +179,22 @@ def _runs(pid: int) -> bool:
     return True
 
 
-async def test_a_store_that_comes_back_with_another_history_is_told_to_open_connections(tmp_path: Path) -> None:
-    """An outside store restarts, and takes long to load: connections end with 4002, and the next join says why."""
-    async with outside_store(tmp_path / "shared") as store, serving(tmp_path / "data", store=store.url) as server:
+async def test_a_store_that_comes_back_with_another_history_is_told_to_open_connections(
+    tmp_path: Path,
+) -> None:
+    """An outside store restarts, and takes long to load.
+
+    Connections end with 4002, and the next join says why.
+    """
+    async with (
+        outside_store(tmp_path / "shared") as store,
+        serving(tmp_path / "data", store=store.url) as server,
+    ):
         async with server.client() as one:
             with behind(server) as redis:
                 for part in range(20):
-                    redis.execute_command("DEBUG", "POPULATE", 2_000, f"ballast{part}", 10)
-                redis.execute_command("BGREWRITEAOF")
+                    redis.execute_command("DEBUG", "POPULATE", 2_000, f"ballast{part}", 10)  # type: ignore[no-untyped-call]
+                redis.bgrewriteaof()
                 await wait_until(lambda: redis.info("persistence")["aof_rewrite_in_progress"] == 0, 30)
             epoch = one.joined["epoch"]
             store.kill()
@@ -183,8 +207,16 @@ async def test_a_store_that_comes_back_with_another_history_is_told_to_open_conn
 
 
 async def test_a_killed_subscription_is_noticed_and_nothing_is_missed(tmp_path: Path, reach: Reach) -> None:
-    """The subscriber's connection is cut again and again: room, private log and queue come whole, within five seconds."""
-    async with two_nodes(tmp_path) as (a, b, _), a.client("moderator") as staff, a.client() as hearer, b.client() as sayer:
+    """The subscriber's connection is cut again and again.
+
+    Room, private log and queue come whole, within five seconds.
+    """
+    async with (
+        two_nodes(tmp_path) as (a, b, _),
+        a.client("moderator") as staff,
+        a.client() as hearer,
+        b.client() as sayer,
+    ):
         await staff.call("watch")
         loop = asyncio.get_running_loop()
         for number in range(reach(10, 100)):
@@ -192,7 +224,7 @@ async def test_a_killed_subscription_is_noticed_and_nothing_is_missed(tmp_path: 
                 ears = [int(row["id"]) for row in redis.client_list() if row["name"] == "hearth-ear"]
                 assert len(ears) == 2
                 for ear in ears:
-                    redis.client_kill_filter(_id=ear)
+                    redis.client_kill_filter(_id=str(ear))
                 crisis = number % 2 == 0
                 text = f"i don't want to live any more {words(number)}" if crisis else words(number)
                 said = await sayer.post(text, f"k{number}")
@@ -211,7 +243,12 @@ async def _faulty(target: int) -> AsyncIterator[tuple[int, int]]:
     """A proxy before the store: its port, and the port on which it takes orders."""
     listen, control = free_port(), free_port()
     proxy = await create_subprocess_exec(
-        sys.executable, str(Path(__file__).with_name("proxy.py")), str(listen), str(target), str(control), stdout=PIPE
+        sys.executable,
+        str(Path(__file__).with_name("proxy.py")),
+        str(listen),
+        str(target),
+        str(control),
+        stdout=PIPE,
     )
     try:
         assert proxy.stdout is not None
@@ -231,7 +268,10 @@ async def _order(control: int, command: str) -> None:
 
 
 async def test_a_deaf_subscription_is_noticed(tmp_path: Path, reach: Reach) -> None:
-    """What the store publishes is lost on the wire without a close: the log fills it in, within five seconds."""
+    """What the store publishes is lost on the wire without a close.
+
+    The log fills it in, within five seconds.
+    """
     async with outside_store(tmp_path / "shared") as store, _faulty(store.port) as (listen, control):
         url = f"redis://{HOST}:{listen}/0"
         async with serving(tmp_path / "data", store=url) as server, server.client("moderator") as staff:

@@ -18,8 +18,7 @@ MEBIBYTE = 1 << 20
 
 def _rss(pid: int) -> int:
     """Resident bytes of a process."""
-    with open(f"/proc/{pid}/statm", encoding="ascii") as statm:  # noqa: PTH123 - not a file of ours
-        return int(statm.read().split()[1]) * 4_096
+    return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * 4_096
 
 
 async def _gauge(server: Server, name: str) -> float:
@@ -28,7 +27,10 @@ async def _gauge(server: Server, name: str) -> float:
 
 
 async def test_slow_readers_are_cut_and_others_undisturbed(tmp_path: Path, reach: Reach) -> None:
-    """A tenth of the room stops reading under a stream of large messages: cut, cheap, and all others get all."""
+    """A tenth of the room stops reading under a stream of large messages.
+
+    Cut, cheap, and all others get all.
+    """
     people = reach(60, 500)
     slow = people // 10
     env = {} if reach.is_long else {"HEARTH_LIMITS__BACKLOG_SECONDS": "3"}
@@ -43,7 +45,8 @@ async def test_slow_readers_are_cut_and_others_undisturbed(tmp_path: Path, reach
         before = _rss(server.pid)
         for client in clients[:slow]:
             client.wire.transport.pause_reading()
-        sayer, told, sent = clients[-1], clients[slow:], []
+        sayer, told = clients[-1], clients[slow:]
+        sent: list[int] = []
         padding = " and then we walked along the river for a while" * 70
         # Which of them is still there is asked now and then: the stream is what matters.
         while len(sent) % 50 or not sent or not await _has(server, people - slow):
@@ -79,7 +82,10 @@ def _small_socket(port: int) -> socket.socket:
 
 
 async def test_who_asks_and_does_not_read_is_cut_too(tmp_path: Path) -> None:
-    """Page after page is asked for and none is read: the answers that wait are bounded, others are undisturbed."""
+    """Page after page is asked for and none is read.
+
+    The answers that wait are bounded, others are undisturbed.
+    """
     async with serving(tmp_path / "data") as server, server.client() as sayer:
         padding = " and then we walked along the river for a while" * 70
         for number in range(200):
@@ -105,23 +111,31 @@ async def _has(server: Server, connections: int) -> bool:
 
 
 async def test_a_half_open_peer_leaves_presence(tmp_path: Path, reach: Reach) -> None:
-    """A peer whose network is gone answers no ping: it is lost to the room, once, while its other connection stays."""
+    """A peer whose network is gone answers no ping.
+
+    It is lost to the room, once, while its other connection stays.
+    """
     env = {} if reach.is_long else {"HEARTH_LIMITS__PING_SECONDS": "1", "HEARTH_LIMITS__PONG_SECONDS": "1.5"}
     bound = 45 + 5 if reach.is_long else 2.5 + 6
-    async with serving(tmp_path / "data", env=env) as server, server.client() as witness:
-        async with server.client() as gone, server.client() as double, server.client(user=double.user) as stays:
-            await wait_until(lambda: _count(witness) >= 3)
-            loop = asyncio.get_running_loop()
-            started = loop.time()
-            for client in (gone, double):
-                client.wire.transport.pause_reading()
-            await wait_until(lambda: any(gone.user in frame["lost"] for frame in witness.got("presence")), 60)
-            assert loop.time() - started < bound
-            with behind(server) as store:
-                assert store.hexists(f"hearth:{{{ROOM}}}:here", double.user)
-                assert not store.hexists(f"hearth:{{{ROOM}}}:here", gone.user)
-            assert stays.code is None
-            assert not any(double.user in frame["lost"] + frame["left"] for frame in witness.got("presence"))
+    async with (
+        serving(tmp_path / "data", env=env) as server,
+        server.client() as witness,
+        server.client() as gone,
+        server.client() as double,
+        server.client(user=double.user) as stays,
+    ):
+        await wait_until(lambda: _count(witness) >= 3)
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        for client in (gone, double):
+            client.wire.transport.pause_reading()
+        await wait_until(lambda: any(gone.user in frame["lost"] for frame in witness.got("presence")), 60)
+        assert loop.time() - started < bound
+        with behind(server) as store:
+            assert store.hexists(f"hearth:{{{ROOM}}}:here", double.user)
+            assert not store.hexists(f"hearth:{{{ROOM}}}:here", gone.user)
+        assert stays.code is None
+        assert not any(double.user in frame["lost"] + frame["left"] for frame in witness.got("presence"))
 
 
 def _count(client: Client) -> int:

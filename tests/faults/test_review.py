@@ -1,4 +1,7 @@
-"""Two moderators and one flag: one decision, the loser is told, and what is released has a new number (I11, I12)."""
+"""Two moderators and one flag.
+
+One decision, the loser is told, and what is released has a new number (I11, I12).
+"""
 
 import asyncio
 from pathlib import Path
@@ -6,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import Reach
-from tests.faults.rig import ROOM, Frame, behind, flags_of, log_of, two_nodes, words
+from tests.faults.rig import ROOM, Client, Frame, behind, flags_of, log_of, two_nodes, words
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.faults]
@@ -15,7 +18,10 @@ HELD = "i took all the pills an hour ago, goodbye everyone, {}"
 
 
 async def test_of_two_moderators_one_decides_and_the_other_is_told(tmp_path: Path, reach: Reach) -> None:
-    """They claim and decide at once on two nodes: one decision, one release at most, and the loser hears by whom."""
+    """They claim and decide at once on two nodes.
+
+    One decision, one release at most, and the loser hears by whom.
+    """
     dice = reach.dice()
     async with (
         two_nodes(tmp_path) as (a, b, _),
@@ -30,11 +36,15 @@ async def test_of_two_moderators_one_decides_and_the_other_is_told(tmp_path: Pat
             flag = posted["flag"]
             actions = [dice.choice(("approve", "retract", "warn")) for _ in range(2)]
 
-            async def take(client: object, action: str) -> tuple[Frame, Frame | None]:
-                claim = await client.ask("claim", flag=flag)  # type: ignore[attr-defined]  # noqa: B023
+            async def take(client: Client, action: str) -> tuple[Frame, Frame | None]:
+                claim = await client.ask("claim", flag=flag)  # noqa: B023
                 await asyncio.sleep(dice.random() * 0.002)
-                done = await client.ask(  # type: ignore[attr-defined]
-                    "decide", flag=flag, action=action, note="seen", warning="goodbyes"  # noqa: B023
+                done = await client.ask(
+                    "decide",
+                    flag=flag,  # noqa: B023
+                    action=action,
+                    note="seen",
+                    warning="goodbyes",
                 )
                 return claim, done
 
@@ -65,7 +75,10 @@ async def test_of_two_moderators_one_decides_and_the_other_is_told(tmp_path: Pat
 
 
 async def test_a_lease_ends_with_its_connection_and_with_its_node(tmp_path: Path) -> None:
-    """Whoever claimed and vanished holds nothing; a node that was killed holds it until the lease runs out."""
+    """Whoever claimed and vanished holds nothing.
+
+    A node that was killed holds it until the lease runs out.
+    """
     short = {"HEARTH_REVIEW__LEASE_SECONDS": "2"}
     async with two_nodes(tmp_path, first=short) as (a, b, _), b.client("moderator") as two:
         for way in ("drop", "kill"):
@@ -79,7 +92,7 @@ async def test_a_lease_ends_with_its_connection_and_with_its_node(tmp_path: Path
                     a.kill()
 
                 async def is_free() -> bool:
-                    return (await two.ask("claim", flag=flag))["type"] == "claimed"  # noqa: B023
+                    return bool((await two.ask("claim", flag=flag))["type"] == "claimed")  # noqa: B023
 
                 await wait_until(is_free, 15)
                 done = await two.call("decide", flag=flag, action="approve", note="seen")

@@ -1,7 +1,7 @@
 """A pipeline that fails, overruns or is reloaded lets nothing through unjudged, and bad rules change nothing.
 
-I2 and I21. The node here is a whole one over its own store and sockets, in this process where its pipeline has to be
-made to fail, and in one of its own where that is reached by its configuration.
+I2 and I21. The node is a whole one over its own store and sockets: in this process where its pipeline has to
+be made to fail, and in one of its own where its configuration does it.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from tests.faults.rig import (
     AWAY,
     ROOM,
     Client,
+    Refused,
     calm,
     copy_config,
     dial,
@@ -74,7 +75,9 @@ class Failing(Pipeline):
     def _judge(self, *args: Any, **options: Any) -> Any:
         if self.dice.random() < 0.5:
             if self.fault == "raise":
-                raise self.dice.choice((ValueError, RecursionError, MemoryError, KeyError, ZeroDivisionError))("x")
+                raise self.dice.choice(
+                    (ValueError, RecursionError, MemoryError, KeyError, ZeroDivisionError)
+                )("x")
             self._limit = -1.0
         else:
             self._limit = 1.0
@@ -82,36 +85,50 @@ class Failing(Pipeline):
 
 
 @pytest.mark.parametrize("fault", ["raise", "overrun"])
-async def test_a_failing_pipeline_delays_and_lets_nothing_through(fault: str, tmp_path: Path, reach: Reach) -> None:
-    """Each text is delivered as judged, or held: its author is told, staff see it, and nobody else ever does."""
+async def test_a_failing_pipeline_delays_and_lets_nothing_through(
+    fault: str, tmp_path: Path, reach: Reach
+) -> None:
+    """Each text is delivered as judged, or held.
+
+    Its author is told, staff see it, and nobody else ever does.
+    """
     async with _inside(tmp_path / "data") as (node, port):
         failing = object.__new__(Failing)
         failing.__dict__.update(vars(load(calm())))
-        failing.dice, failing.fault = reach.dice(), fault  # type: ignore[misc]
+        failing.dice, failing.fault = reach.dice(), fault
         node.pipeline = failing
-        async with _person(tmp_path / "data", port) as author, _person(tmp_path / "data", port) as other:
-            async with _person(tmp_path / "data", port, "moderator") as staff:
-                await staff.call("watch")
-                held, delivered = set(), set()
-                for number in range(reach(150, 5_000)):
-                    text = f"{words(number)} indeed"
-                    frame = await author.post(text, f"k{number}")
-                    (held if frame["verdict"] == "held" else delivered).add(text)
-                    assert frame["verdict"] in ("held", "delivered")
-                    if frame["verdict"] == "held":
-                        assert frame["reasons"]
-                assert held
-                assert delivered
-                await wait_until(lambda: {flag["text"] for flag in staff.got("flag")} >= held)
-                await wait_until(lambda: {event["text"] for event in author.got("held")} >= held)
-                await wait_until(lambda: {event.get("text") for event in other.events()} >= delivered)
-                for frame in other.trail:
-                    assert not any(text in str(frame) for text in held if text in str(frame))
-                assert node.counts.pipeline_failed >= len(held)
+        async with (
+            _person(tmp_path / "data", port) as author,
+            _person(tmp_path / "data", port) as other,
+            _person(tmp_path / "data", port, "moderator") as staff,
+        ):
+            await staff.call("watch")
+            held: set[str] = set()
+            delivered: set[str] = set()
+            for number in range(reach(150, 5_000)):
+                text = f"{words(number)} indeed"
+                frame = await author.post(text, f"k{number}")
+                (held if frame["verdict"] == "held" else delivered).add(text)
+                assert frame["verdict"] in ("held", "delivered")
+                if frame["verdict"] == "held":
+                    assert frame["reasons"]
+            assert held
+            assert delivered
+            await wait_until(lambda: {flag["text"] for flag in staff.got("flag")} >= held)
+            await wait_until(lambda: {event["text"] for event in author.got("held")} >= held)
+            await wait_until(lambda: {event.get("text") for event in other.events()} >= delivered)
+            heard = str(other.trail)
+            assert not any(text in heard for text in held)
+            assert node.counts.pipeline_failed >= len(held)
 
 
-async def test_held_text_reaches_only_its_author_and_staff_whatever_happens(tmp_path: Path, reach: Reach) -> None:
-    """Disclosures with a method are held under SIGHUP, kills and reconnects: no socket of the room ever has them."""
+async def test_held_text_reaches_only_its_author_and_staff_whatever_happens(  # noqa: PLR0915 - one tale
+    tmp_path: Path, reach: Reach
+) -> None:
+    """Disclosures with a method are held under SIGHUP, kills and reconnects.
+
+    No socket of the room ever has them.
+    """
     dice = reach.dice()
     async with serving(tmp_path / "data") as server:
         seen: list[str] = []
@@ -124,11 +141,12 @@ async def test_held_text_reaches_only_its_author_and_staff_whatever_happens(tmp_
                     async with server.client(form=dice.choice(("json", "msgpack"))) as client:
                         client.on_frame = lambda frame: seen.append(str(frame))
                         await client.call("history", room=ROOM, limit=200)
-                        while not is_over and client.code is None:
-                            await asyncio.sleep(0.02)
+                        await wait_until(lambda: client.code is not None or is_over, 3_600)
                         seen.extend(map(str, client.trail))
-                except (*AWAY, Exception) as error:
-                    if not isinstance(error, AWAY) and getattr(error, "code", "") != "unavailable":
+                except AWAY:
+                    await asyncio.sleep(0.05)
+                except Refused as refused:
+                    if refused.code != "unavailable":
                         raise
                     await asyncio.sleep(0.05)
 
@@ -164,23 +182,36 @@ async def test_held_text_reaches_only_its_author_and_staff_whatever_happens(tmp_
         assert {flag["text"] for flag in flags_of(server) if flag["author"]["id"] == user} == held
 
 
+_RULE = """[[rule]]
+id = 'x.y'
+kind = 'room'
+action = 'hold'
+text = 't'
+tier = 1
+source = 's'
+date = 2026-01-01
+patterns = ['{pattern}']
+match = ['{example}']
+"""
+
 BAD = (
     ("room.toml", "[[rule]\nid = 1"),
     ("room.toml", "[[rule]]\nid = 'x.y'\n"),
     ("suicide.toml", "[[rule]]\nid = 'x.y'\nkind = 'signal'\nseverity = 'huge'\n"),
-    ("harm.toml", "[[rule]]\nid = 'x.y'\nkind = 'room'\naction = 'hold'\ntext = 't'\ntier = 1\nsource = 's'\n"
-     "date = 2026-01-01\npatterns = ['(unclosed']\nmatch = ['a']\n"),
-    ("harm.toml", "[[rule]]\nid = 'x.y'\nkind = 'room'\naction = 'hold'\ntext = 't'\ntier = 1\nsource = 's'\n"
-     "date = 2026-01-01\npatterns = ['aaa']\nmatch = ['bbb']\n"),
-    ("harm.toml", "[[rule]]\nid = 'x.y'\nkind = 'room'\naction = 'hold'\ntext = 't'\ntier = 1\nsource = 's'\n"
-     "date = 2026-01-01\npatterns = ['(?<=a)b']\nmatch = ['ab']\n"),
+    ("harm.toml", _RULE.format(pattern="(unclosed", example="a")),
+    ("harm.toml", _RULE.format(pattern="aaa", example="bbb")),
+    ("harm.toml", _RULE.format(pattern="(?<=a)b", example="ab")),
     ("profiles.toml", "[profile.default]\n'no.such.rule' = 'live'\n"),
     ("room.toml", "\x00\xff"),
-)  # fmt: skip
+)
+"""What is written at the end of a file of rules, each wrong in another way."""
 
 
 async def test_bad_rules_are_refused_whole_and_the_old_ones_stay(tmp_path: Path, reach: Reach) -> None:
-    """SIGHUP with one fault or another, then with a good change: only the good one counts, and each is said."""
+    """SIGHUP with one fault or another, then with a good change.
+
+    Only the good one counts, and each is said.
+    """
     config = copy_config(tmp_path / "config", **{"room.flood": "off", "room.repeat": "off"})
     async with serving(tmp_path / "data", config=config) as server, server.client() as one:
         number = 0
@@ -209,12 +240,9 @@ async def test_bad_rules_are_refused_whole_and_the_old_ones_stay(tmp_path: Path,
         await wait_until(lambda: server.log.read_bytes().count(b"rules.refused") == refused + 1, 20)
         assert await is_as_before()
         gone.rename(config / "lexicons")
-        rule = (
-            "\n[[rule]]\nid = 'room.sweets'\nkind = 'room'\naction = 'hold'\ntext = 'A person looks at sweets first.'\n"
-            "tier = 2\nsource = 'a test'\ndate = 2026-11-24\npatterns = ['marzipan']\nmatch = ['marzipan']\nspare = ['bread']\n"
-        )
+        rule = _RULE.format(pattern="marzipan", example="marzipan").replace("x.y", "room.sweets")
         path = config / "rules" / "room.toml"
-        path.write_text(path.read_text() + rule)
+        path.write_text(f"{path.read_text()}\n{rule}")
         server.signal(signal.SIGHUP)
         await wait_until(lambda: b"rules.loaded" in server.log.read_bytes(), 20)
         assert (await one.post("more marzipan", "last"))["verdict"] == "held"

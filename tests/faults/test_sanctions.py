@@ -33,7 +33,9 @@ async def _stop(tasks: list[asyncio.Task[None]]) -> None:
 
 
 def _after(server: Any, seq: int, user: str) -> list[int]:
-    return [at for at, entry in log_of(server).items() if at > seq and entry.get("from", {}).get("id") == user]
+    return [
+        at for at, entry in log_of(server).items() if at > seq and entry.get("from", {}).get("id") == user
+    ]
 
 
 @pytest.mark.parametrize("act", ["mute", "remove", "locked"])
@@ -71,7 +73,11 @@ async def test_a_ban_cuts_every_connection_on_both_nodes(tmp_path: Path, reach: 
     async with two_nodes(tmp_path) as (a, b, _), a.client("moderator") as staff:
         for _ in range(reach(5, 200)):
             user = new_user("participant")
-            async with a.client(user=user) as here, b.client(user=user) as there, b.client(user=user, join=OTHER) as third:
+            async with (
+                a.client(user=user) as here,
+                b.client(user=user) as there,
+                b.client(user=user, join=OTHER) as third,
+            ):
                 sent: list[str] = []
                 tasks = [asyncio.create_task(_chatter(client, sent)) for client in (here, there)]
                 await wait_until(lambda: len(sent) > 4)  # noqa: B023
@@ -89,7 +95,10 @@ async def test_a_ban_cuts_every_connection_on_both_nodes(tmp_path: Path, reach: 
 
 
 async def test_a_ban_never_reaches_upwards(tmp_path: Path) -> None:
-    """A moderator bans no admin: not one who was never in a room, and not in part where they were in one of two."""
+    """A moderator bans no admin.
+
+    Not one who was never in a room, and not in part where they were in one of two.
+    """
     async with serving(tmp_path / "data") as server, server.client("moderator") as staff:
         for join in (None, OTHER, ROOM):
             async with server.client("admin", join=join) as admin:
