@@ -43,7 +43,11 @@ HOST = "127.0.0.1"
 ROOM = "open-circle"
 OTHER = "evening-circle"
 
-UNLIMITED = {"HEARTH_LIMITS__RATE_SECONDS": "0", "HEARTH_LIMITS__CONNECTIONS": "0"}
+UNLIMITED = {
+    "HEARTH_LIMITS__RATE_SECONDS": "0",
+    "HEARTH_LIMITS__CONNECTIONS": "0",
+    "HEARTH_LIMITS__FRAMES_SECOND": "100000",
+}
 """The server's settings where a test is about something else than its limits."""
 
 Frame = dict[str, Any]
@@ -381,7 +385,7 @@ class Client:
             self.reason = self.wire.close_reason or ""
             for answer in self._asked.values():
                 if not answer.done():
-                    answer.set_exception(Gone())
+                    answer.set_exception(Gone(self.code))
                     answer.exception()
 
     def _take(self, frame: Frame) -> None:

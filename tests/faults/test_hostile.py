@@ -252,7 +252,11 @@ async def test_forged_expired_and_foreign_tokens_are_refused(tmp_path: Path, rea
 
 async def test_floods_of_frames_and_silence_end_with_their_codes(tmp_path: Path) -> None:
     """Over a hundred frames a second for five seconds: 4508. No hello in time: 4501."""
-    env = {"HEARTH_LIMITS__HELLO_SECONDS": "1", "HEARTH_LIMITS__FRAMES_SECONDS": "2"}
+    env = {
+        "HEARTH_LIMITS__HELLO_SECONDS": "1",
+        "HEARTH_LIMITS__FRAMES_SECONDS": "2",
+        "HEARTH_LIMITS__FRAMES_SECOND": "100",
+    }
     async with (
         serving(tmp_path / "data", env=env) as server,
         server.client() as one,
