@@ -25,6 +25,8 @@ from chat.store.directory import Directory
 from chat.tokens import load_key, sign
 
 SERVER_CORE, LOAD_CORE = 0, 1
+STAGES_FILE = "HEARTHBENCH_STAGES"
+"""The variable that tells a server with clocks where to write what they counted."""
 START_WITHIN = 20.0
 
 
@@ -64,12 +66,16 @@ def write_config(folder: Path, rooms: Sequence[str]) -> None:
 
 
 @contextmanager
-def hearth(folder: Path, rooms: Sequence[str]) -> Iterator[Running]:
-    """The server with its embedded store, moderation on; the store shares the other core with the load."""
+def hearth(folder: Path, rooms: Sequence[str], *, stages: Path | None = None) -> Iterator[Running]:
+    """The server with its embedded store, moderation on; the store shares the other core with the load.
+
+    With `stages` it has a clock on each stage of a message's way, and writes to that file what they took.
+    """
     write_config(folder / "config", rooms)
     port = free_port()
-    words = ["-m", "chat", "serve", "--port", str(port), "--data", str(folder / "data")]
-    with _process([*words, "--config", str(folder / "config")]) as server:
+    words = ["-m", "chat.bench.stages" if stages else "chat", "serve", "--port", str(port)]
+    words += ["--data", str(folder / "data"), "--config", str(folder / "config")]
+    with _process(words, **{STAGES_FILE: str(stages)} if stages else {}) as server:
         _wait(server, f"http://127.0.0.1:{port}/readyz")
         running = Directory(folder / "data").running()
         if running is None:
@@ -107,6 +113,19 @@ def run_load(server: Running, task: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def spent(server: Running, stages: Path) -> dict[str, Any]:
+    """What each stage took so far, of a server with clocks."""
+    stages.unlink(missing_ok=True)
+    os.kill(server.pids[0], signal.SIGUSR1)
+    deadline = time.monotonic() + START_WITHIN
+    while not stages.exists():
+        if time.monotonic() > deadline:
+            raise CommandError("the server did not tell what its stages took")
+        time.sleep(0.02)
+    found: dict[str, Any] = json.loads(stages.read_text("utf-8"))
+    return found
+
+
 def _can_pin() -> bool:
     return (os.cpu_count() or 1) > 1 and shutil.which("taskset") is not None
 
@@ -134,10 +153,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def _process(words: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("HEARTH_")}
+def _process(words: Sequence[str], **more: str) -> Iterator[subprocess.Popen[bytes]]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HEARTH_")}
     process = subprocess.Popen(
-        [sys.executable, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+        [sys.executable, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=kept | more
     )
     try:
         yield process

@@ -8,21 +8,16 @@ import json
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from chat.bench.load import text_of
-from chat.bench.servers import Running, bare, hearth, memory, run_load
+from chat.bench.servers import Running, bare, hearth, memory, run_load, spent
+from chat.bench.stages import STAGES, between
 from chat.bench.waiters import join_many
 from chat.cli import CommandError
 from chat.cli.table import columns
-from chat.protocol.events import Member, Message
-from chat.protocol.wire import Format, decode, framed, pack, transcode
-from chat.settings import default_config
-from moderation import Remark, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +40,8 @@ CASES = (
 MEMBERS = 2_000
 MOST_MEMORY = 20.0
 """KiB that a joined member may cost."""
+ROOMS, SIZE, MESSAGES = 20, 15, 4_000
+"""Rooms, their members and the messages to them while the stages of accepting are looked at."""
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -153,58 +150,30 @@ async def _grow(server: Running, count: int) -> float:
 
 
 def accept(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """CPU of accepting a message in a room of one, and the share of each stage that can be run by itself."""
-    messages = 3_000 // (10 if args.quick else 1)
-    shape = {"rooms": ["bench-0"], "receivers": 1, "window": 8, "messages": messages, "is_bare": False}
-    found = []
-    with hearth(args.folder / "accept", ["bench-0"]) as server:
+    """CPU of accepting a message in rooms of fifteen, by stages: a clock is on each, its own cost taken off."""
+    rooms = [f"bench-{number}" for number in range(ROOMS)]
+    messages = MESSAGES // (10 if args.quick else 1)
+    shape = {"rooms": rooms, "receivers": SIZE, "window": 1, "messages": messages, "is_bare": False}
+    found: list[dict[str, float]] = []
+    store: list[dict[str, Any]] = []
+    stages = args.folder / "stages"
+    with hearth(args.folder / "accept", rooms, stages=stages) as server:
+        tokens = server.tokens(ROOMS * SIZE)
         for turn in range(args.rounds):
             _say(f"accept: round {turn + 1} of {args.rounds}")
-            found.append(run_load(server, {**shape, "tokens": server.tokens(1)}))
-    whole = _median(found, 0)
-    parts = {**_stages(), "its sockets, the script's call and the rest": 0.0}
-    parts["its sockets, the script's call and the rest"] = max(0.0, whole - sum(parts.values()))
+            before = spent(server, stages)
+            store.append(run_load(server, {**shape, "tokens": tokens}))
+            found.append(between(before, spent(server, stages)))
+    typical = {stage: statistics.median(one[stage] for one in found) for stage in STAGES}
+    whole = sum(typical.values())
     rows = [
-        {"stage": name, "µs": round(spent, 1), "share": f"{spent / whole:.0%}"}
-        for name, spent in parts.items()
+        {"stage": stage, "µs a message": round(took, 1), "share": f"{took / whole:.0%}"}
+        for stage, took in typical.items()
     ]
-    rows.append({"stage": "the node in all", "µs": whole, "share": "100%"})
-    rows.append({"stage": "the store beside it", "µs": _median(found, 1), "share": ""})
+    rows.append({"stage": "the node in all", "µs a message": round(whole, 1), "share": "100%"})
+    beside = round(statistics.median(one["us_message"][1] for one in store), 1)
+    rows.append({"stage": "the store beside it", "µs a message": beside, "share": ""})
     return rows
-
-
-def _stages() -> dict[str, float]:
-    """Microseconds of the stages that need neither socket nor store."""
-    pipeline = load(default_config())
-    texts = [text_of(number) for number in range(200)]
-    frames = [
-        json.dumps({"type": "post", "id": 1, "room": "bench-0", "key": "k", "text": text}).encode()
-        for text in texts
-    ]
-    member = Member("u_bench-0", "Bench 0", "participant")
-    entries = [pack(Message(room="bench-0", from_=member, text=text, seq=1, at=1)) for text in texts]
-    remarks = [Remark(member.id, 1, pipeline.read(text)) for text in texts[:50]]
-    return {
-        "reading the command": _each(lambda frame: decode(frame, Format.JSON), frames),
-        "judging": _each(lambda text: pipeline.judge(text, author="u_bench-0", context=remarks), texts),
-        "writing the event": _each(
-            lambda text: pack(Message(room="bench-0", from_=member, text=text)), texts
-        ),
-        "making its frame": _each(lambda entry: framed(transcode(entry, Format.JSON), Format.JSON), entries),
-    }
-
-
-T = TypeVar("T")
-
-
-def _each(work: Callable[[T], object], items: Sequence[T]) -> float:
-    best = float("inf")
-    for _ in range(5):
-        began = time.perf_counter()
-        for item in items:
-            work(item)
-        best = min(best, time.perf_counter() - began)
-    return best / len(items) * 1e6
 
 
 def _say(text: str) -> None:
