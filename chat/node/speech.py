@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
@@ -30,7 +29,7 @@ from chat.protocol.events import (
     Whispered,
 )
 from chat.protocol.fields import Frame, Role
-from chat.protocol.wire import pack, unpack
+from chat.protocol.wire import pack
 from moderation import Action, Judgement, Severity
 
 Op = Literal["post", "edit", "whisper", "help"]
@@ -46,8 +45,7 @@ STAFF_PACE = 3
 """How many times a participant's burst staff may send."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(msgspec.Struct, frozen=True):
     """One text on its way: where, by whom, and what the pipeline makes of it."""
 
     op: Op
@@ -235,6 +233,7 @@ async def _accept(node: Node, said: Said, event: Frame | None) -> Frame:
     raise Refused(ErrorCode.UNAVAILABLE)
 
 
+_answers: msgspec.msgpack.Decoder[Posted | Ok] = msgspec.msgpack.Decoder(Posted | Ok)
 _VERDICTS = {Action.DELIVER: "deliver", Action.MASK: "deliver", Action.HOLD: "held", Action.BLOCK: "blocked"}
 
 
@@ -279,7 +278,6 @@ def _args(node: Node, said: Said, body: bytes, *, waits: bool) -> dict[str, Any]
         "verdict": verdict,
         "body": body,
         "answer": pack(answer),
-        "due": node.settings.review.due_seconds[severity.word],
         "burst": burst,
         "interval": interval,
         "receipt": node.settings.receipt_seconds,
@@ -300,6 +298,8 @@ def _args(node: Node, said: Said, body: bytes, *, waits: bool) -> dict[str, Any]
         args["flag"] = msgspec.to_builtins(flag)
     elif severity >= Severity.MODERATE:
         args["flag"] = msgspec.to_builtins(_flag(said, severity))
+    if "flag" in args:
+        args["due"] = node.settings.review.due_seconds[severity.word]
     if card is not None:
         args["support"] = pack(_given(room, card))
         if is_delivered:
@@ -424,10 +424,9 @@ def _answer(node: Node, said: Said, reply: dict[str, Any]) -> Frame:
             support=card,
             flag=reply.get("flag"),
         )
-    answer = unpack(reply["answer"])
-    if answer["type"] == "ok":
+    posted = _answers.decode(reply["answer"])
+    if isinstance(posted, Ok):
         return Ok(room=said.room.id)
-    posted = msgspec.convert(answer, Posted)
     posted.decision = reply.get("decision")
     if posted.verdict == "delivered":
         node.counts.delivered += 1

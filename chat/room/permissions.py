@@ -111,8 +111,11 @@ Grants = Mapping[str, str]
 
 def role_in(grants: Grants, room: str) -> Role | None:
     """The strongest role that `grants` give in `room`; None where they give none."""
-    held = [Role(grants[place]) for place in (room, "*") if place in grants]
-    return max(held, key=lambda role: role.rank) if held else None
+    here, everywhere = grants.get(room), grants.get("*")
+    if here is None or everywhere is None:
+        one = here or everywhere
+        return Role(one) if one else None
+    return max(Role(here), Role(everywhere), key=lambda role: role.rank)
 
 
 def may(role: Role | None, command: str) -> bool:
