@@ -17,7 +17,7 @@ from chat.bench.servers import Running, bare, hearth, memory, run_load, spent
 from chat.bench.stages import STAGES, between
 from chat.bench.waiters import join_many
 from chat.cli import CommandError
-from chat.cli.table import columns
+from chat.cli.table import show
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(rows, indent=2))
     else:
         heads = list(rows[0])
-        print(columns(heads, [[str(row[head]) for head in heads] for row in rows]))
+        show(heads, [[str(row[head]) for head in heads] for row in rows], none="nothing was measured")
     return 0
 
 
@@ -150,7 +150,7 @@ async def _grow(server: Running, count: int) -> float:
 
 
 def accept(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """CPU of accepting a message in rooms of fifteen, by stages: a clock is on each, its own cost taken off."""
+    """CPU of accepting a message in rooms of fifteen, by stages, without what the clocks on them take."""
     rooms = [f"bench-{number}" for number in range(ROOMS)]
     messages = MESSAGES // (10 if args.quick else 1)
     shape = {"rooms": rooms, "receivers": SIZE, "window": 1, "messages": messages, "is_bare": False}
