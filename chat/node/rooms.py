@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -14,7 +13,7 @@ from chat.node.follower import Follower
 from chat.node.outbox import Audience
 from chat.node.ports import Broker, Review, Snapshot, Unavailable
 from chat.node.session import Session
-from chat.protocol.events import Member
+from chat.protocol.events import Hands, Member
 from chat.protocol.events import Presence as PresenceEvent
 from chat.protocol.fields import Role
 from chat.protocol.wire import Format, framed, pack, transcode, unpack
@@ -153,14 +152,42 @@ class Room:
         return not (self.mailboxes or self.watchers or self.keepers)
 
     def _ask_head(self) -> None:
-        """The subscription is new: read what came while there was none."""
+        """The subscription is new: read what came while there was none, and who is here now."""
+        if self._asking is not None:
+            self._asking.cancel()
+        self._asking = asyncio.create_task(self._read_anew())
 
-        async def ask() -> None:
-            users = list(self.mailboxes)
-            with contextlib.suppress(Unavailable):  # the poll of heads comes soon
-                self.catch_up(await self._broker.heads({self.id: users}), users)
+    async def _read_anew(self) -> None:
+        wait = 0.05
+        # What is heard from here on may be newer than what is read: it counts after it.
+        self._early = self._early or []
+        try:
+            while True:
+                users = list(self.mailboxes)
+                try:
+                    self.catch_up(await self._broker.heads({self.id: users}), users)
+                    self._note_here(await self._broker.snapshot(self.id))
+                    return
+                except Unavailable:
+                    await asyncio.sleep(wait)
+                    wait = min(wait * 2, 1.0)
+        finally:
+            early, self._early = self._early, None
+            for payload in early:
+                self._hear_unlogged(payload)
 
-        self._asking = asyncio.create_task(ask())
+    def _note_here(self, snapshot: Snapshot) -> None:
+        """Tell of whoever came or went unheard, and whose hands are up."""
+        here = {who["id"]: who for who in snapshot.here}
+        joined = [who for user, who in here.items() if user not in self.people]
+        lost = [user for user in self.people if user not in here]
+        if joined or lost:
+            self._note_presence({"joined": joined, "left": [], "lost": lost, "count": len(here)})
+        if tuple(snapshot.hands) != self.state.hands:
+            speaker = snapshot.hands[0] if self.state.turns and snapshot.hands else None
+            event = pack(Hands(room=self.id, queue=list(snapshot.hands), speaker=speaker))
+            self.state = apply(self.state, unpack(event))
+            self._broadcast(event)
 
     def catch_up(self, heads: Mapping[str, list[int]], users: Iterable[str] | None = None) -> None:
         """Read what the store has beyond what this node delivered; `heads` as `Broker.heads` gives them."""
@@ -307,7 +334,7 @@ class Room:
 
     def _ask_flags(self) -> None:
         """The staff's subscription is new: whatever changed while there was none, they are shown now."""
-        if self._early is None and (self._flagging is None or self._flagging.done()):
+        if self.follower.head >= 0 and (self._flagging is None or self._flagging.done()):
             self._flagging = asyncio.create_task(self._read_flags())
 
     async def _read_flags(self) -> None:

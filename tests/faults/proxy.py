@@ -1,7 +1,7 @@
 """A TCP proxy between a node and its store that loses bytes on order: LISTEN_PORT TARGET_PORT CONTROL_PORT.
 
-Control takes one line a connection: `deafen PORT` swallows from now on all that the target sends to the
-proxy's connection from that local port, and keeps the connection open; `pass` ends every fault. The answer is
+Control takes one line a connection: `deafen PORT...` swallows from now on all that the target sends to
+the proxy's connections from those local ports, and keeps them open; `pass` ends every fault. The answer is
 one line.
 """
 
@@ -32,8 +32,8 @@ async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 async def obey(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """One order."""
-    command, _, port = (await reader.readline()).decode().strip().partition(" ")
-    deaf.add(int(port)) if command == "deafen" else deaf.clear()
+    command, *ports = (await reader.readline()).decode().split()
+    deaf.update(map(int, ports)) if command == "deafen" else deaf.clear()
     writer.write(b"ok\n")
     await writer.drain()
     writer.close()

@@ -232,9 +232,12 @@ def name_of(user: str) -> str:
 
 
 @asynccontextmanager
-async def serving(data: Path, **options: Any) -> AsyncIterator[Server]:
-    """A server for as long as the block lasts."""
+async def serving(data: Path, *, key_of: Server | None = None, **options: Any) -> AsyncIterator[Server]:
+    """A server for as long as the block lasts, with the token key of another one where that is given."""
     server = Server(data, **options)
+    if key_of is not None:
+        data.mkdir()
+        (data / "token.key").write_bytes((key_of.data / "token.key").read_bytes())
     try:
         await server.start()
         yield server

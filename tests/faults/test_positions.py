@@ -19,6 +19,7 @@ from tests.faults.rig import (
     AWAY,
     HOST,
     ROOM,
+    Client,
     Frame,
     Server,
     behind,
@@ -290,3 +291,31 @@ async def test_a_deaf_subscription_is_noticed(tmp_path: Path, reach: Reach) -> N
                     await wait_until(lambda: any(event["seq"] == said["seq"] for event in hearer.events()))  # noqa: B023
                     await wait_until(lambda: any(flag["text"] == text for flag in staff.got("flag")), 15)  # noqa: B023
                     assert loop.time() - started < NOTICED + ALLOWANCE
+
+
+async def test_who_came_and_went_unheard_is_told_once_the_node_hears_again(tmp_path: Path) -> None:
+    """Presence and hands are in no log: after a deaf subscription they are read anew."""
+    async with outside_store(tmp_path / "shared") as store, _faulty(store.port) as (listen, control):
+        through = f"redis://{HOST}:{listen}/0"
+        async with serving(tmp_path / "data", store=through) as a, a.client() as hearer:
+            async with serving(tmp_path / "b", store=store.url, key_of=a) as b, b.client() as goer:
+                await wait_until(lambda: goer.user in _present(hearer))
+                with behind(b) as redis:
+                    ears = {row["addr"] for row in redis.client_list() if row["name"] == "hearth-ear"}
+                await _order(control, f"deafen {' '.join(ear.rpartition(':')[2] for ear in ears)}")
+                await goer.end()
+                async with b.client() as comer:
+                    await comer.call("hand", room=ROOM, up=True)
+                    await wait_until(
+                        lambda: comer.user in _present(hearer) and goer.user not in _present(hearer)
+                    )
+                    await wait_until(lambda: hearer.got("hands")[-1]["queue"] == [comer.user])
+
+
+def _present(client: Client) -> set[str]:
+    """Who is here, as one client was told."""
+    here = {member["id"] for member in client.joined["members"]}
+    for frame in client.got("presence"):
+        here |= {member["id"] for member in frame["joined"]}
+        here -= {*frame["left"], *frame["lost"]}
+    return here
