@@ -38,11 +38,11 @@ class CommandError(Exception):
         self.reply = reply
 
 
-class Lost(Exception):  # noqa: N818 - what became of the command
+class Lost(Exception):
     """The connection went before the answer came: not known whether the command was done."""
 
 
-class Ended(Exception):  # noqa: N818 - what became of the session
+class Ended(Exception):
     """The session is over. `code` is the close code, `refused` why `hello` was refused, if it was."""
 
     def __init__(self, code: int, refused: CommandError | None = None) -> None:

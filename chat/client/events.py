@@ -11,7 +11,7 @@ MOST_WAITING = 10_000
 """Events that may wait for a listener. One who lags further behind is told so, and hears no more."""
 
 
-class Lagged(Exception):  # noqa: N818 - what became of the listener
+class Lagged(Exception):
     """The listener was too slow: the client's views are whole, and this iterator is at its end."""
 
 

@@ -13,7 +13,7 @@ Hear = Callable[[int, bytes], None]
 """Gets what is published on a channel: the number in its log (0: it is in none), and the event's bytes."""
 
 
-class Unavailable(Exception):  # noqa: N818  what is known of the store, no fault of ours
+class Unavailable(Exception):
     """The store did not answer: what was asked may or may not have been done."""
 
 

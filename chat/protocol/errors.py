@@ -1,4 +1,4 @@
-"""The two ways to refuse: an error answers a command; a close code ends the connection and says whether to come back."""
+"""Two ways to refuse: an error answers a command; a close code ends the connection and says whether to come back."""
 
 from __future__ import annotations
 
@@ -78,9 +78,7 @@ class CloseCode(IntEnum):
         return self in _RETURN or 4000 <= self < 4500
 
 
-_RETURN = frozenset(
-    {CloseCode.GOING_AWAY, CloseCode.INTERNAL, CloseCode.DRAINING, CloseCode.OVERLOADED}
-)
+_RETURN = frozenset({CloseCode.GOING_AWAY, CloseCode.INTERNAL, CloseCode.DRAINING, CloseCode.OVERLOADED})
 
 
 class Refused(Exception):

@@ -313,7 +313,9 @@ class AsideOpened(_Private, tag="aside", kw_only=True):
     side_room: str
 
 
-PrivateEvent = SupportGiven | Held | HeldDecided | Whispered | Muted | Unmuted | Removed | AsideOpened | CardShared
+PrivateEvent = (
+    SupportGiven | Held | HeldDecided | Whispered | Muted | Unmuted | Removed | AsideOpened | CardShared
+)
 
 # ── unlogged ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -58,7 +58,7 @@ def decode(data: bytes, form: Format) -> Command:
 
 
 def _decode_loosely(data: bytes, form: Format, error: Exception) -> Command:
-    """Tell a frame that is no map with a `type` from a command with a wrong field; the last of a repeated key counts."""
+    """Tell a frame that is no map with a `type` from a command with a wrong field; the last of a repeated key wins."""
     try:
         frame = msgspec.json.decode(data) if form is Format.JSON else _any_msgpack.decode(data)
     except (msgspec.DecodeError, RecursionError, ValueError, OverflowError, TypeError):

@@ -27,7 +27,7 @@ TLS_OPTIONS = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "
 OPTIONS = frozenset({"db", "username", "password", *TLS_OPTIONS})
 
 
-class StoreRefused(Exception):  # noqa: N818 - a refusal with its remedy, not a fault
+class StoreRefused(Exception):
     """The store can't be used as it is; the text says why and what to do."""
 
 

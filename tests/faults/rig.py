@@ -231,13 +231,17 @@ def name_of(user: str) -> str:
     return "Fern " + "".join("abcdefghij"[int(digit)] for digit in digits) if digits else f"Fern {user[2:]}"
 
 
+def _share_key(of: Path, to: Path) -> None:
+    to.mkdir()
+    (to / "token.key").write_bytes((of / "token.key").read_bytes())
+
+
 @asynccontextmanager
 async def serving(data: Path, *, key_of: Server | None = None, **options: Any) -> AsyncIterator[Server]:
     """A server for as long as the block lasts, with the token key of another one where that is given."""
     server = Server(data, **options)
     if key_of is not None:
-        data.mkdir()
-        (data / "token.key").write_bytes((key_of.data / "token.key").read_bytes())
+        _share_key(key_of.data, data)
     try:
         await server.start()
         yield server
@@ -344,7 +348,7 @@ async def two_nodes(
 # ── a client ─────────────────────────────────────────────────────────────────────────────────────
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a fault
+class Refused(Exception):
     """The server's `error`."""
 
     def __init__(self, frame: Frame) -> None:
@@ -353,7 +357,7 @@ class Refused(Exception):  # noqa: N818 - an answer, not a fault
         self.frame = frame
 
 
-class Gone(Exception):  # noqa: N818 - what happened to the connection
+class Gone(Exception):
     """The connection ended before the answer."""
 
 

@@ -297,19 +297,21 @@ async def test_who_came_and_went_unheard_is_told_once_the_node_hears_again(tmp_p
     """Presence and hands are in no log: after a deaf subscription they are read anew."""
     async with outside_store(tmp_path / "shared") as store, _faulty(store.port) as (listen, control):
         through = f"redis://{HOST}:{listen}/0"
-        async with serving(tmp_path / "data", store=through) as a, a.client() as hearer:
-            async with serving(tmp_path / "b", store=store.url, key_of=a) as b, b.client() as goer:
-                await wait_until(lambda: goer.user in _present(hearer))
-                with behind(b) as redis:
-                    ears = {row["addr"] for row in redis.client_list() if row["name"] == "hearth-ear"}
-                await _order(control, f"deafen {' '.join(ear.rpartition(':')[2] for ear in ears)}")
-                await goer.end()
-                async with b.client() as comer:
-                    await comer.call("hand", room=ROOM, up=True)
-                    await wait_until(
-                        lambda: comer.user in _present(hearer) and goer.user not in _present(hearer)
-                    )
-                    await wait_until(lambda: hearer.got("hands")[-1]["queue"] == [comer.user])
+        async with (
+            serving(tmp_path / "data", store=through) as a,
+            serving(tmp_path / "b", store=store.url, key_of=a) as b,
+            a.client() as hearer,
+            b.client() as goer,
+        ):
+            await wait_until(lambda: goer.user in _present(hearer))
+            with behind(b) as redis:
+                ears = {row["addr"] for row in redis.client_list() if row["name"] == "hearth-ear"}
+            await _order(control, f"deafen {' '.join(ear.rpartition(':')[2] for ear in ears)}")
+            await goer.end()
+            async with b.client() as comer:
+                await comer.call("hand", room=ROOM, up=True)
+                await wait_until(lambda: comer.user in _present(hearer) and goer.user not in _present(hearer))
+                await wait_until(lambda: hearer.got("hands")[-1]["queue"] == [comer.user])
 
 
 def _present(client: Client) -> set[str]:

@@ -11,7 +11,20 @@ from chat.protocol.commands import COMMANDS, RESERVED
 from chat.room.texts import TEXTS
 
 # Kinds that are no texts: what they may hold is bounded, and nobody reads them as somebody's words.
-IDS = {"id", "key", "room", "rooms", "user", "to", "flag", "replaces", "epoch", "country", "language", "hidden"}
+IDS = {
+    "id",
+    "key",
+    "room",
+    "rooms",
+    "user",
+    "to",
+    "flag",
+    "replaces",
+    "epoch",
+    "country",
+    "language",
+    "hidden",
+}
 CHOICES = {"phase", "hold"}
 
 
@@ -19,7 +32,11 @@ def texts_of(name: str) -> set[str]:
     """The fields of a command that may hold a string and are no id."""
     hints = typing.get_type_hints(COMMANDS[name], include_extras=True)
     fields = {field.name for field in msgspec.structs.fields(COMMANDS[name])}
-    return {field for field in fields - IDS - CHOICES if "str" in str(hints[field]) or "Literal" in str(hints[field])}
+    return {
+        field
+        for field in fields - IDS - CHOICES
+        if "str" in str(hints[field]) or "Literal" in str(hints[field])
+    }
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS.keys() - RESERVED))
