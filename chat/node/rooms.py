@@ -11,6 +11,7 @@ from chat.node.context import ROOM as CONTEXT
 from chat.node.context import Context
 from chat.node.follower import Follower
 from chat.node.outbox import Audience
+from chat.node.pins import PinClock
 from chat.node.ports import Broker, Review, Snapshot, Unavailable
 from chat.node.session import Session
 from chat.protocol.events import Hands, Member
@@ -75,6 +76,7 @@ class Room:
         self._is_dirty = False
         self._late: asyncio.TimerHandle | None = None
         self._posting = 0
+        self._pins = PinClock(room, broker)
         self._on_private = on_private
         self._on_flag = on_flag
         self._joined: dict[str, Member] = {}
@@ -127,6 +129,8 @@ class Room:
         ):
             if event["type"] in ("message", "flag"):
                 self.context.saw(event)
+        if any(snapshot.pins.values()):
+            self._pins.start(await self._pins.end())
         self.follower.start(snapshot.head)
         early, self._early = self._early or [], None
         for payload in early:
@@ -137,6 +141,7 @@ class Room:
         for kind in ("all", "staff", "mods", *(f"u:{user}" for user in self.mailboxes)):
             self._broker.unsubscribe(self.id, kind)
         self.follower.stop()
+        self._pins.stop()
         for mailbox in self.mailboxes.values():
             mailbox.follower.stop()
         for timer in (self._tells, self._late):
@@ -274,6 +279,8 @@ class Room:
             self.context.saw(event)
         else:
             self.state = apply(self.state, event)
+            if event.get("until") and kind == "pinned":
+                self._pins.start()
         self._broadcast(entry)
 
     def _broadcast(self, entry: bytes) -> None:
@@ -418,7 +425,10 @@ class Room:
 
 
 def state_of(snapshot: Snapshot, policy: RoomPolicy) -> State:
-    """The room's state from what the store projects and what the configuration sets."""
+    """The room's state from what the store projects and what the configuration sets.
+
+    Whether it is staffed is asked of those who are here, when it is asked.
+    """
     room = snapshot.room
     turns = room.get("turns") == "1"
     return State(
@@ -434,5 +444,5 @@ def state_of(snapshot: Snapshot, policy: RoomPolicy) -> State:
         pins=tuple(sorted(snapshot.pins)),
         agreement=policy.agreement.version if policy.agreement else 0,
         reactions=policy.reactions,
-        staffed=any(Role(who["role"]).is_staff for who in snapshot.here),
+        closed=room.get("closed") == "1",
     )

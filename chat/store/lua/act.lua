@@ -2,7 +2,7 @@
 --
 -- args   op, room, by ({id, name, role}), role, issued (of the caller's token, ms), least (rank that the op asks)
 --        key and receipt (seconds), or nothing; what else an op reads stands at its head
--- reply  msgpack: {seq} | {code, wait, by}
+-- reply  msgpack: {seq, wait (end_pins)} | {code, wait, by}
 --
 -- One script, because a change, its event and its audit entry must not come apart, and because the caller's right is
 -- settled at the moment of the change: a revocation or a mute that landed first wins.
@@ -107,13 +107,31 @@ function ops.warn()
   return nil, put_warning(entry, arg.warning)
 end
 
+-- Unpin what was pinned for a time that is over. Whoever comes second finds nothing left to do. Gives the
+-- milliseconds until the next pin ends, or nothing where none does.
+function ops.end_pins()
+  local ended, soonest = {}, nil
+  for seq, till in pairs(hash('pins')) do
+    till = tonumber(till)
+    if till > now then
+      soonest = math.min(soonest or till, till)
+    elseif till > 0 then
+      table.insert(ended, tonumber(seq))
+    end
+  end
+  table.sort(ended)
+  for _, seq in ipairs(ended) do
+    redis.call('HDEL', P .. 'pins', seq)
+    say(cmsgpack.pack({type = 'unpinned', room = arg.room, target = seq}))
+  end
+  return nil, nil, soonest and soonest - now
+end
+
 -- seq, seconds, most: how many pins a room has at the most
 function ops.pin()
   local entry = message_at(arg.seq)
   if not entry then return 'not_found' end
-  for seq, till in pairs(hash('pins')) do
-    if not is_running(till) then redis.call('HDEL', P .. 'pins', seq) end
-  end
+  ops.end_pins()
   if redis.call('HEXISTS', P .. 'pins', arg.seq) == 0 and redis.call('HLEN', P .. 'pins') >= arg.most then
     return 'conflict'
   end
@@ -201,7 +219,7 @@ if rank == 0 then return refused('not_found') end
 if rank < arg.least then return refused('forbidden') end
 local code, seq, wait = ops[arg.op]()
 if code then return refused(code, wait) end
-local answer = cmsgpack.pack({seq = seq or -1})
+local answer = cmsgpack.pack({seq = seq or -1, wait = wait})
 if receipt then
   redis.call('HSET', receipt, 'answer', answer)
   redis.call('EXPIRE', receipt, arg.receipt)
