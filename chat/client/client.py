@@ -81,7 +81,8 @@ class Client:
         self.views: dict[str, View] = {}
         self._url = url
         self._form = form
-        self._chosen = {"name": name, "country": country, "language": language}
+        # The key makes an invite one person, however often it has to be sent.
+        self._chosen = {"name": name, "country": country, "language": language, "key": new_key()}
         self._options = options
         self._listeners: WeakSet[Events] = WeakSet()
         self._wire: ClientConnection | None = None

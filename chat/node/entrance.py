@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -21,6 +23,7 @@ from chat.protocol.errors import CloseCode, ErrorCode, Refused
 from chat.protocol.events import Joined, Member, Ok, Welcome
 from chat.protocol.fields import Role
 from chat.protocol.wire import Format, transcode, unpack
+from chat.room.state import is_staffed
 from chat.tokens import TokenError
 
 GUEST_TTL = 30 * 86_400.0
@@ -45,7 +48,7 @@ async def hello(node: Node, session: Session, command: Hello) -> Welcome:
     if command.token.count(".") == 2:
         caller, token = await _by_token(node, command)
     else:
-        caller, token = await _by_invite(node, command)
+        caller, token = await _by_invite(node, session, command)
     session.caller = caller
     node.hub.greet(session)
     if not await _is_counted(node, session, caller.id):
@@ -77,6 +80,7 @@ async def hello(node: Node, session: Session, command: Hello) -> Welcome:
         server={"version": __version__, "time": now_ms(), "reconnect": list(node.settings.reconnect_seconds)},
         token=token,
         expires=caller.expires if token else None,
+        hidden=list(caller.hidden) or None,
     )
 
 
@@ -111,7 +115,7 @@ async def _by_token(node: Node, command: Hello) -> tuple[Caller, str | None]:
     caller = Caller(claims.user, person.name or claims.name, grants, issued, claims.expires)
     if not person.name and not await node.people.take_name(caller.id, caller.name):
         await node.people.remember(caller.id, {"name": caller.name})
-    caller.country, caller.language = person.country, person.language
+    caller.country, caller.language, caller.hidden = person.country, person.language, person.hidden
     roles = [Role(role) for role in grants.values()]
     strongest = max(roles, key=lambda role: role.rank, default=Role.PARTICIPANT)
     seen = str(strongest) if strongest.is_staff else ""
@@ -128,12 +132,20 @@ async def _by_token(node: Node, command: Hello) -> tuple[Caller, str | None]:
     return caller, token
 
 
-async def _by_invite(node: Node, command: Hello) -> tuple[Caller, str]:
+async def _by_invite(node: Node, session: Session, command: Hello) -> tuple[Caller, str]:
+    """A new person of the invite's room.
+
+    The same key, or the same connection, makes the same person: a try that was answered "unavailable"
+    may have made them, and their name and their place are then their own.
+    """
     name = _checked_name(node, command.name or "", Role.PARTICIPANT)
-    user = f"u_{secrets.token_urlsafe(9)}"
+    session.newcomer = session.newcomer or f"u_{secrets.token_urlsafe(9)}"
+    user = _made_of(command.token, command.key) if command.key else session.newcomer
     country, language = (command.country or "").upper(), command.language or ""
     redeemed = await node.people.redeem(command.token, user, name, country, language)
     if isinstance(redeemed, str):
+        if redeemed == ErrorCode.BANNED:
+            raise Refused(ErrorCode.BANNED, close=CloseCode.BANNED)
         if redeemed == ErrorCode.CONFLICT:
             raise Refused(
                 ErrorCode.CONFLICT, "Somebody here has that name already. Please choose another one."
@@ -141,8 +153,16 @@ async def _by_invite(node: Node, command: Hello) -> tuple[Caller, str]:
         raise Refused(ErrorCode.UNAUTHENTICATED, close=CloseCode.NO_HELLO)
     grants = {redeemed.room: redeemed.role}
     expires = now_ms() + int(GUEST_TTL * 1000)
-    caller = Caller(user, name, grants, redeemed.at, expires, country, language)
-    return caller, node.sign(user, name, grants, GUEST_TTL)
+    caller = Caller(user, redeemed.name, grants, redeemed.at, expires, country, language)
+    if redeemed.name != name:
+        await _choose(node, caller, name, command.country, command.language)
+    return caller, node.sign(user, caller.name, grants, GUEST_TTL)
+
+
+def _made_of(code: str, key: str) -> str:
+    """The id of whom an invite makes for a client's key: nobody without the key can come to it."""
+    made = hashlib.sha256(f"{code}\0{key}".encode()).digest()[:9]
+    return f"u_{base64.urlsafe_b64encode(made).decode()}"
 
 
 def _checked_name(node: Node, name: str, strongest: Role) -> str:
@@ -337,7 +357,7 @@ async def _catch_up(
         why=why,
         events=_as_frames([entry for _, entry in _in_order(events)], session.form),
         private={"head": uhead, "events": _as_frames(told, session.form)},
-        state=_state(room, _as_frames(pins, session.form)),
+        state=_state(room, _as_frames(pins, session.form), members.values()),
         members=list(members.values()),
         you={"role": entered["role"], "muted_until": muted},
         count=max(room.count, len(members)),
@@ -406,7 +426,7 @@ def _as_frames(entries: Sequence[bytes], form: Format) -> list[Any]:
     return [msgspec.Raw(transcode(entry, form)) for entry in entries]
 
 
-def _state(room: Room, pins: list[Any]) -> dict[str, Any]:
+def _state(room: Room, pins: list[Any], members: Iterable[Member]) -> dict[str, Any]:
     state = room.state
     return {
         "title": state.title,
@@ -421,5 +441,6 @@ def _state(room: Room, pins: list[Any]) -> dict[str, Any]:
         "pins": pins,
         "agreement": {"version": room.policy.agreement.version} if room.policy.agreement else None,
         "reactions": list(room.policy.reactions),
-        "staffed": any(Role(member.role).is_staff for member in room.people.values()),
+        "staffed": is_staffed(member.role for member in members),
+        "closed": state.closed,
     }

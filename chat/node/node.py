@@ -184,6 +184,8 @@ class Node:
                     for room in tuple(session.rooms):
                         if session.caller.role(room) is None:
                             await self.leave(session, room, is_lost=False)
+                        elif room in self.hub.rooms:  # the others see them in their new role
+                            await self.hub.on_missing(self.hub.rooms[room], session)
                     unwatch(self, session)
 
     # ── ending ───────────────────────────────────────────────────────────────────────────────────

@@ -57,6 +57,7 @@ class Redeemed:
     room: str
     role: str
     at: int
+    name: str = field(repr=False)
 
 
 class Broker(Protocol):
@@ -127,7 +128,7 @@ class People(Protocol):
         """Make a name this person's alone; False where somebody else has it."""
 
     async def redeem(self, code: str, user: str, name: str, country: str, language: str) -> Redeemed | str:
-        """Use an invite; an error code where it can't be used."""
+        """Use an invite, or an error code where it can't be used. The same `user` gets the same answer."""
 
     async def invite(self, room: str, *, role: str, most: int, expires: int, label: str = "") -> str:
         """Make an invite for `most` people until `expires` (0: no limit), and return its code."""

@@ -43,6 +43,8 @@ class Caller:
     expires: int
     country: str = ""
     language: str = ""
+    hidden: tuple[str, ...] = ()
+    """Whose messages the person's clients hide, as they stood at hello."""
 
     def role(self, room: str) -> Role | None:
         """What the caller may do in a room, as far as this node knows."""
@@ -54,7 +56,7 @@ class Session:
 
     __slots__ = (
         "caller", "claims", "client", "form", "inbox", "is_closing", "is_cut", "is_lost", "is_parting",
-        "is_paused",
+        "is_paused", "newcomer",
         "opened_at", "outlet", "queued", "rooms", "slow_since", "taken", "trash", "typed_at", "underway",
         "waiter", "watched",
     )  # fmt: skip
@@ -64,6 +66,8 @@ class Session:
         self.form = form
         self.caller: Caller | None = None
         self.client = ""
+        self.newcomer = ""
+        """Whom an invite is making here, until it is answered: the next try makes the same person."""
         self.rooms: dict[str, Hall] = {}
         self.claims: dict[str, str] = {}
         """Flags claimed on this connection, and their rooms: the leases end with it."""

@@ -250,7 +250,14 @@ def _args(node: Node, said: Said, body: bytes, *, waits: bool) -> dict[str, Any]
     held = None
     if not is_delivered and said.op != "help" and flag is not None:
         held = pack(
-            Held(room=room.id, key=said.key or "", text=said.text, reasons=reasons or [], flag=flag.flag)
+            Held(
+                room=room.id,
+                key=said.key or "",
+                text=said.text,
+                reasons=reasons or [],
+                flag=flag.flag,
+                verdict=verdict,
+            )
         )
     answer: Frame
     if said.op == "help":

@@ -25,6 +25,7 @@ from chat.protocol.fields import (
 
 Token = Annotated[str, Meta(min_length=1, max_length=8_192)]
 Name = Annotated[str, Meta(max_length=200)]
+Secret = Annotated[str, Meta(min_length=16, max_length=128)]
 
 
 class _Command(Frame):
@@ -34,13 +35,17 @@ class _Command(Frame):
 
 
 class Hello(_Command, tag="hello", kw_only=True):
-    """Open the session with a signed token, or redeem an invite code under a chosen name."""
+    """Open the session with a signed token, or redeem an invite code under a chosen name.
+
+    `key`, of 16 characters or more that only this client knows, makes the retry of an invite safe.
+    """
 
     token: Token
     name: Name | None = None
     country: Country | None = None
     language: Language | None = None
     client: Line | None = None
+    key: Secret | None = None
 
 
 class Profile(_Command, tag="profile", kw_only=True):

@@ -84,6 +84,7 @@ class Welcome(_Reply, tag="welcome", kw_only=True):
     server: Wire
     token: str | None = None
     expires: int | None = None
+    hidden: list[str] | None = None
 
 
 class Joined(_Reply, tag="joined", kw_only=True):
@@ -259,12 +260,13 @@ class SupportGiven(_Private, tag="support", kw_only=True):
 
 
 class Held(_Private, tag="held", kw_only=True):
-    """A text of one's own waits for staff, and why."""
+    """A text of one's own is kept from the room: it waits (`held`), or not (`blocked`), and why."""
 
     key: str
     reasons: list[Reason]
     flag: str
     text: str | None = None
+    verdict: str | None = None
 
 
 class HeldDecided(_Private, tag="held_decided", kw_only=True):

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from chat.protocol.fields import Role
+
 Event = Mapping[str, Any]
 """An event as it travels: a map with a `type`."""
 
-_CHANGEABLE = frozenset({"title", "topic", "phase", "slow_mode", "locked", "turns", "hold", "staffed"})
+_CHANGEABLE = frozenset({"title", "topic", "phase", "slow_mode", "locked", "turns", "hold", "closed"})
 """What `room_changed` may carry."""
 
 
@@ -37,13 +39,16 @@ class State:
     """Version of the agreement; None where the room has none."""
     reactions: tuple[str, ...] = ()
     staffed: bool = True
+    """Whether anybody of staff is here: it follows presence."""
+    closed: bool = False
+    """Whether the room is over: staff can still enter it."""
 
     @classmethod
     def of(cls, wire: Event) -> State:
         """Read the `state` of a `joined` reply; what it does not name is at its default."""
         agreement = wire.get("agreement")
         return cls(
-            **{name: wire[name] for name in _CHANGEABLE if wire.get(name) is not None},
+            **{name: wire[name] for name in (*_CHANGEABLE, "staffed") if wire.get(name) is not None},
             hands=tuple(wire.get("hands") or ()),
             speaker=wire.get("speaker"),
             pins=tuple(sorted(pin.get("target", pin["seq"]) for pin in wire.get("pins") or ())),
@@ -53,7 +58,10 @@ class State:
 
 
 def apply(state: State, event: Event) -> State:
-    """The state after one event of the room's log, or `hands`. Every other event changes nothing."""
+    """The state after one event of the room's log, or `hands`. Every other event changes nothing.
+
+    `staffed` takes the members to tell, so it is theirs to set who knows them.
+    """
     match event["type"]:
         case "room_changed":
             return replace(state, **{name: event[name] for name in _CHANGEABLE & event.keys()})
@@ -64,6 +72,11 @@ def apply(state: State, event: Event) -> State:
         case "hands":
             return replace(state, hands=tuple(event["queue"]), speaker=event.get("speaker"))
     return state
+
+
+def is_staffed(roles: Iterable[str]) -> bool:
+    """Whether somebody of staff is among those with these roles. Staff are named in every presence event."""
+    return any(role != Role.PARTICIPANT for role in roles)
 
 
 class Place(Enum):
@@ -185,6 +198,8 @@ class View:
             self.members.pop(gone, None)
         self.members.update({member["id"]: member for member in event["joined"]})
         self.count = event["count"]
+        staffed = is_staffed(member["role"] for member in self.members.values())
+        self.state = replace(self.state, staffed=staffed)
 
     def _change_target(self, event: Event) -> None:
         """Let an event change the entry that it is about."""

@@ -20,7 +20,7 @@
 | `hearth:{ROOM}:leases` | hash | node to when its word about who is here ends |
 | `hearth:{store}:identity` | hash | schema, key fingerprint, epoch, run id |
 | `hearth:{store}:rooms` | hash | room to its title, in the order made |
-| `hearth:{people}:user:USER` | hash | name, country, language, grants, ban |
+| `hearth:{people}:user:USER` | hash | name, choices, grants, ban, the invite they came by |
 | `hearth:{people}:names` | hash | folded name to user |
 | `hearth:{people}:staff` | set | users with a grant from the command line |
 | `hearth:{people}:banned` | set | users that are banned |

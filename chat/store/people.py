@@ -29,6 +29,9 @@ from chat.store.keys import (
     user_key,
 )
 
+REDEEM_AGAIN = 3_600_000
+"""Milliseconds within which somebody who was not told what became of their invite may ask once more."""
+
 
 def fold_name(name: str) -> str:
     """What makes two names the same: case, width, marks and spacing aside."""
@@ -167,7 +170,10 @@ class People:
     # ── invites ──────────────────────────────────────────────────────────────────────────────────
 
     async def redeem(self, code: str, user: str, name: str, country: str, language: str) -> Redeemed | str:
-        """Use an invite for a new person; an error code where that can't be."""
+        """Use an invite for a new person; an error code where that can't be.
+
+        Asked again for the same person within the hour, it is the first answer.
+        """
         reply = await self._broker.redeem(
             {
                 "digest": digest(code),
@@ -176,11 +182,12 @@ class People:
                 "folded": fold_name(name),
                 "country": country,
                 "language": language,
+                "again": REDEEM_AGAIN,
             }
         )
         if "code" in reply:
             return str(reply["code"])
-        return Redeemed(user, reply["room"], reply["role"], int(reply["at"]))
+        return Redeemed(user, reply["room"], reply["role"], int(reply["at"]), reply["name"])
 
     async def invite(self, room: str, *, role: str, most: int, expires: int, label: str = "") -> str:
         """Make an invite and return its code, 128 random bits; only its digest is kept."""

@@ -75,17 +75,19 @@ export class Composer {
     const { state } = this.#session;
     const words = WORDS.composer;
     const muted = isMuted(state, now);
-    const locked = state.locked && !this.#session.isStaff;
-    const waits = state.turns && !this.#session.isStaff && state.speaker !== this.#session.me.id;
-    this.#mode = muted ? "team" : locked || waits ? "paused" : "room";
+    const closed = state.closed && !muted;
+    const locked = state.locked && !closed && !this.#session.isStaff;
+    const waits = state.turns && !closed && !this.#session.isStaff && state.speaker !== this.#session.me.id;
+    this.#mode = muted || closed ? "team" : locked || waits ? "paused" : "room";
     const until = state.you.muted_until ? ` for about ${about((state.you.muted_until - now) / 1000)}` : " for now";
     const notes = [
       muted && words.muted(until),
+      closed && words.closed,
       !muted && locked && words.locked,
-      state.turns && state.speaker === this.#session.me.id && words.yourTurn,
+      state.turns && !closed && state.speaker === this.#session.me.id && words.yourTurn,
       !muted && !locked && waits && words.notYourTurn(person(state, state.speaker).name),
-      state.hold === "all" && !this.#session.isStaff && words.held,
-      state.slow_mode > 0 && !this.#session.isStaff && words.slow(wait(state.slow_mode)),
+      state.hold === "all" && !closed && !this.#session.isStaff && words.held,
+      state.slow_mode > 0 && !closed && !this.#session.isStaff && words.slow(wait(state.slow_mode)),
     ].filter(Boolean);
     this.#note.hidden = notes.length === 0;
     if (this.#note.textContent !== notes.join(" ")) fill(this.#note, notes.join(" "));
@@ -98,7 +100,7 @@ export class Composer {
       this.#box.placeholder = asked;
     }
     fill(this.#send.firstChild, this.#mode === "room" || this.#purpose.kind !== "post" ? this.#verb() : "Send to our team");
-    this.#hand.hidden = !state.turns || muted;
+    this.#hand.hidden = !state.turns || muted || closed;
     const isUp = state.hands.includes(this.#session.me.id);
     this.#hand.setAttribute("aria-pressed", String(isUp));
     fill(this.#hand.lastChild, isUp ? "Lower hand" : "Raise hand");

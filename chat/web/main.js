@@ -5,7 +5,7 @@
  */
 
 import { CareView, openPlainSupport } from "./care.js";
-import { Connection, Lost } from "./connection.js";
+import { Connection, freshKey, Lost } from "./connection.js";
 import { openSettings } from "./controls.js";
 import { say } from "./dom.js";
 import { askAgreement, askForLink, askForName, chooseRoom, showEnded, showWaiting } from "./entrance.js";
@@ -96,7 +96,9 @@ class App {
       was,
       onEnter: (chosen) => {
         this.#entering = { invite, chosen };
-        this.#connect({ token: invite, name: chosen.name, ...(chosen.country ? { country: chosen.country } : {}) });
+        // The same key each time that this is sent: a try that nobody answered made nobody else.
+        const { name, country } = chosen;
+        this.#connect({ token: invite, name, key: freshKey(), ...(country ? { country } : {}) });
       },
     });
   }
@@ -132,6 +134,7 @@ class App {
     const isFirst = !this.me;
     this.me = { ...welcome.user };
     this.limits = welcome.limits ?? {};
+    this.hidden = new Set(welcome.hidden ?? []);
     this.#rooms = welcome.rooms ?? [];
     if (welcome.server?.time) this.skew = welcome.server.time - Date.now();
     if (this.#rooms.some((one) => RANK[one.role] > 0)) this.#watch();

@@ -265,6 +265,7 @@ export function changes(event) {
     lines.push(event.slow_mode ? `Slow mode: one message every ${event.slow_mode} seconds.` : "Slow mode is off.");
   }
   if (event.locked !== undefined) lines.push(event.locked ? "The conversation is paused." : "The conversation is open again.");
+  if (event.closed !== undefined) lines.push(event.closed ? "The room is closed." : "The room is open again.");
   if (event.turns !== undefined) lines.push(event.turns ? "We speak in turns now. Raise your hand for one." : "Everyone can write freely again.");
   if (event.hold !== undefined && HOLDS[event.hold]) {
     lines.push(event.hold === "none" ? "Messages go straight to the room again." : `${HOLDS[event.hold]}.`);

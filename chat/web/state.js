@@ -6,7 +6,7 @@
  * kept in it too, for their position, and change their target.
  */
 
-const ROOM_FIELDS = ["topic", "phase", "slow_mode", "locked", "turns", "hold", "title", "staffed"];
+const ROOM_FIELDS = ["topic", "phase", "slow_mode", "locked", "turns", "hold", "title", "closed"];
 
 /** A room that nothing is known of yet. */
 export function emptyRoom(room = "") {
@@ -28,6 +28,7 @@ export function emptyRoom(room = "") {
     pinned: [],
     reactions: [],
     staffed: true,
+    closed: false,
     agreement: null,
     log: [],
     whole: false,
@@ -151,7 +152,8 @@ const FOLDS = {
     const came = event.joined ?? [];
     for (const member of came) gone.add(member.id);
     const members = [...state.members.filter((member) => !gone.has(member.id)), ...came];
-    return { ...state, members, count: event.count ?? members.length };
+    const staffed = members.some((member) => member.role !== "participant");
+    return { ...state, members, staffed, count: event.count ?? members.length };
   },
   hands: (state, event) => ({ ...state, hands: event.queue ?? [], speaker: event.speaker ?? null }),
   typing: (state, event) => ({ ...state, typing: event.users ?? [] }),

@@ -70,6 +70,7 @@ export const WORDS = {
     toTeam: "Write privately to our team",
     muted: (until) => `You can read along${until}. What you write here goes to our team alone, and they are glad to hear from you.`,
     locked: "A facilitator has paused the conversation. Your draft is kept. You can still write to our team.",
+    closed: "This room is closed now. You can read what was said, and what you write here goes to our team alone.",
     notYourTurn: (name) => `${name || "Someone else"} is speaking. Raise your hand, and your turn will come.`,
     yourTurn: "It's your turn. Take your time, and lower your hand when you're done.",
     held: "Messages here go to our team first, then to the group.",

@@ -3,12 +3,16 @@
 import itertools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 import pytest_asyncio
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
 from chat.protocol.wire import Format
 from tests.journeys.people import Stage
+from tests.journeys.raw import Dial, Raw
 from tests.serving import SOON, Serving, configured, serving
 
 ROOMS = 150
@@ -47,3 +51,17 @@ async def stage(
         here = Stage(server, f"journey-{next(rooms)}", request.param, stack)
         yield here
         await here.settle()
+
+
+@pytest.fixture
+def dial(stage: Stage) -> Dial:
+    """Open a bare connection."""
+
+    async def to_server(**options: Any) -> Raw:
+        form = stage.forms[0]
+        wire = await stage.stack.enter_async_context(
+            connect(stage.server.url, subprotocols=[Subprotocol(form.value)], **options)
+        )
+        return Raw(wire, form)
+
+    return to_server

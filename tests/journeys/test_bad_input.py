@@ -1,12 +1,9 @@
 import json
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any
 
-import msgpack
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
 from chat.client import Ended, new_key
@@ -14,56 +11,12 @@ from chat.protocol.commands import RESERVED
 from chat.protocol.wire import Format
 from chat.tokens import Key, sign
 from tests.journeys.people import Stage
+from tests.journeys.raw import Dial
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PLAIN = "Good evening, everyone."
 CRISIS = "I want to die"
-
-READ: dict[Format, Callable[[Any], Any]] = {Format.JSON: json.loads, Format.MSGPACK: msgpack.unpackb}
-WRITE: dict[Format, Callable[[Any], Any]] = {Format.JSON: json.dumps, Format.MSGPACK: msgpack.packb}
-
-
-class Raw:
-    """A connection that sends whatever it is told to."""
-
-    def __init__(self, wire: ClientConnection, form: Format) -> None:
-        self.wire = wire
-        self.form = form
-
-    async def ask(self, frame: object) -> dict[str, Any]:
-        """Send a value in this format and read the next frame."""
-        return await self.send(WRITE[self.form](frame))
-
-    async def send(self, data: str | bytes) -> dict[str, Any]:
-        """Send these bytes and read the next frame."""
-        await self.wire.send(data)
-        answer: dict[str, Any] = READ[self.form](await self.wire.recv())
-        return answer
-
-    async def close_code(self) -> int | None:
-        """How the server ended it."""
-        with suppress(ConnectionClosed):
-            async for _ in self.wire:
-                pass
-        return self.wire.close_code
-
-
-Dial = Callable[..., Awaitable[Raw]]
-
-
-@pytest.fixture
-def dial(stage: Stage) -> Dial:
-    """Open a bare connection."""
-
-    async def to_server(**options: Any) -> Raw:
-        form = stage.forms[0]
-        wire = await stage.stack.enter_async_context(
-            connect(stage.server.url, subprotocols=[Subprotocol(form.value)], **options)
-        )
-        return Raw(wire, form)
-
-    return to_server
 
 
 async def test_tokens_that_prove_nothing(stage: Stage, dial: Dial) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from chat.client import CommandError, Ended, new_key
 from tests.journeys.people import Person, Stage
+from tests.journeys.raw import Dial
 from tests.serving import SOON, new_name, serving
 from tests.waiting import wait_until
 
@@ -153,6 +154,31 @@ async def test_a_link_with_an_invite(stage: Stage) -> None:
         await stage.connect(code, name="Moderator")
     assert ended.value.refused is not None
     assert ended.value.refused.code == "conflict"
+
+
+async def test_an_invite_that_was_not_answered_is_sent_again(stage: Stage, dial: Dial) -> None:
+    """With its key it is the same person, who may have thought of another name; others get nothing by it."""
+    code = (await stage.server.hearth("invite", stage.room, "--uses", "1")).rpartition("=")[2]
+    name, other = new_name("Heron"), new_name("Egret")
+    hello = {"type": "hello", "token": code, "name": name, "key": new_key()}
+    first = await (await dial()).ask(hello)
+    again = await (await dial()).ask({**hello, "name": other, "country": "IE"})
+    assert first["user"] == {"id": again["user"]["id"], "name": name}
+    assert again["user"]["name"] == other
+    assert [room["room"] for room in again["rooms"]] == [stage.room]
+    for key in ({}, {"key": new_key()}):
+        stranger = await (await dial()).ask({"type": "hello", "token": code, "name": other, **key})
+        assert stranger["code"] == "unauthenticated"
+    weak = await (await dial()).ask({**hello, "key": "short"})
+    assert weak["code"] == "bad_request"
+
+
+async def test_whom_one_hides_is_kept(stage: Stage) -> None:
+    ana, ben = await stage.person("Ana"), await stage.person("Ben")
+    assert "hidden" not in ana.client.welcome
+    await ana.ask("profile", hidden=[ben.id], room=None)
+    again = await stage.visitor("Ana", user=ana.id)
+    assert again.client.welcome["hidden"] == [ben.id]
 
 
 async def test_a_token_from_the_command_line(stage: Stage) -> None:

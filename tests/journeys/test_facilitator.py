@@ -1,4 +1,5 @@
 import asyncio
+import time
 from contextlib import suppress
 
 import pytest
@@ -192,6 +193,64 @@ async def test_pins_warns_and_retracts(stage: Stage) -> None:
     await fay.refused("not_found", "pin", seq=second)
     await fay.refused("not_found", "pin", seq=999)
     await fay.refused("not_found", "warn", seq=second, warning="Loss")
+
+
+async def test_a_pin_for_a_time_ends_by_itself(stage: Stage) -> None:
+    fay, ana, ben = await guided(stage)
+    first, second = [(await ana.say(text))["seq"] for text in (PLAIN, "Tea at eight.")]
+    await fay.ask("pin", seq=first)
+    await fay.ask("pin", seq=second, seconds=1)
+    await ben.hears("pinned", target=second)
+    await ben.hears("unpinned", target=second)
+    assert ben.view.state.pins == (first,)
+    await fay.refused("not_found", "unpin", seq=second)
+
+
+async def test_a_pin_ends_while_nobody_is_there(stage: Stage) -> None:
+    """Whoever comes then is not shown it any more, and the log says when it went."""
+    fay, ana, ben = await guided(stage)
+    seq = (await ana.say(PLAIN))["seq"]
+    until = (await fay.ask("pin", seq=seq, seconds=1))["seq"]
+    await ben.caught_up_with(until)
+    for person in (fay, ana, ben):
+        await person.client.close()
+        stage.people.remove(person)
+    ended = ben.sees(until)["until"]
+    await wait_until(lambda: time.time() * 1000 > ended)
+    late = await stage.person("Cleo")
+    assert late.view.state.pins == ()
+    assert late.view.log()[-1]["type"] == "unpinned"
+
+
+async def test_everyone_knows_whether_staff_are_here(stage: Stage) -> None:
+    ana = await stage.person("Ana")
+    assert ana.view.state.staffed is False
+    fay = await stage.person("Fay", "facilitator", stage.room)
+    assert fay.view.state.staffed is True
+    await wait_until(lambda: ana.view.state.staffed)
+    ben = await stage.person("Ben")
+    assert ben.view.state.staffed is True
+    await fay.client.leave(stage.room)
+    for person in (ana, ben):
+        await wait_until(lambda person=person: not person.view.state.staffed)  # type: ignore[misc]  # mypy knows no such lambda
+
+
+async def test_a_closed_room_says_so_to_those_inside_and_to_staff(stage: Stage) -> None:
+    fay, ana, _ = await guided(stage)
+    await stage.server.hearth("room", "close", stage.room)
+    assert (await ana.hears("room_changed"))["closed"] is True
+    assert ana.view.state.closed
+    await ana.refused("room_closed", "post", text=PLAIN, key=new_key())
+    refused = await ana.refused("room_closed", "post", text=CRISIS, key=new_key())
+    assert refused["support"]["helplines"]
+    late = await stage.visitor("Cleo")
+    await late.refused("room_closed", "join")
+    moe = await stage.person("Moe", "moderator")
+    assert moe.view.state.closed
+    await stage.server.hearth("room", "add", stage.room)
+    assert not (await fay.client.join(stage.room)).state.closed
+    assert (await ana.say(PLAIN))["verdict"] == "delivered"
+    stage.people.remove(late)
 
 
 async def test_shares_a_card(stage: Stage) -> None:

@@ -100,6 +100,7 @@ async def test_writes_what_the_room_cannot_take(stage: Stage) -> None:
     assert held["flag"] == posted["flag"]
     assert held["text"] == "buy xanax from me"
     assert held["reasons"] == posted["reasons"]
+    assert held["verdict"] == posted["verdict"]
     flag = await mo.hears("flag", flag=posted["flag"])
     assert flag["text"] == "buy xanax from me"
 

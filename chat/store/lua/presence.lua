@@ -83,7 +83,7 @@ function ops.enter()
     if value == rank then arg.who.role = name end
   end
   redis.call('HSET', P .. 'person:' .. arg.user, 'seen', arg.who.role, 'name', arg.who.name)
-  local is_new = not at
+  local is_new = not at or at.who.role ~= arg.who.role or at.who.name ~= arg.who.name
   at = at or {nodes = {}}
   at.who = arg.who
   local is_known = false

@@ -4,8 +4,10 @@ import asyncio
 import hashlib
 
 import pytest
+from redis.asyncio import Redis
 
-from chat.store.people import People
+from chat.store.keys import user_key
+from chat.store.people import REDEEM_AGAIN, People
 from tests.stored import Scene
 
 pytestmark = pytest.mark.asyncio
@@ -29,6 +31,31 @@ async def test_an_invite_ends(scene: Scene, people: People) -> None:
     assert await people.redeem(ahead, "u_3", f"{scene.room} three", "", "") == "unauthenticated"
     assert await people.redeem("no such code", "u_4", f"{scene.room} four", "", "") == "unauthenticated"
     assert revoked == hashlib.sha256(ahead.encode()).hexdigest()
+
+
+async def test_whoever_was_not_told_asks_again_and_is_the_same_person(
+    scene: Scene, people: People, client: Redis
+) -> None:
+    """Also where the invite is used up by then; after an hour, a new grant or a ban it lets nobody in."""
+    code = await people.invite(scene.room, role="participant", most=1, expires=0)
+    other = await people.invite(scene.room, role="participant", most=1, expires=0)
+    user, name = f"u_{scene.room}", f"Heron {scene.room}"
+    first = await people.redeem(code, user, name, "IE", "en")
+    assert await people.redeem(code, user, f"{name} Two", "", "") == first
+    assert not isinstance(first, str)
+    assert {one.used for one in await people.invites() if one.room == scene.room} == {0, 1}
+    assert await people.redeem(other, user, name, "", "") == "unauthenticated"
+    assert await people.redeem(code, f"{user}.2", name, "", "") == "unauthenticated"
+    assert await people.redeem(other, f"{user}.2", name, "", "") == "conflict"
+
+    await client.hset(user_key(user), "granted_at", first.at - REDEEM_AGAIN - 1)
+    assert await people.redeem(code, user, name, "", "") == "unauthenticated"
+    await client.hset(user_key(user), mapping={"granted_at": first.at, "banned": 0})
+    assert await people.redeem(code, user, name, "", "") == "banned"
+    await client.hdel(user_key(user), "banned")
+    assert await people.redeem(code, user, name, "", "") == first
+    await people.grant(user, None)
+    assert await people.redeem(code, user, name, "", "") == "unauthenticated"
 
 
 async def test_a_name_is_one_persons_and_a_taken_one_uses_nothing_up(scene: Scene, people: People) -> None:
