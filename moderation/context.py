@@ -60,14 +60,14 @@ class Heard:
                 weight += 0.5 ** (self._age(remark) / _HALF_LIFE)
         return Severity(severity + 1) if weight >= _ENOUGH else severity
 
-    def crowding(self, mark: int, *, staff: bool) -> list[str]:
+    def crowding(self, mark: int, *, staff: bool, is_paced: bool) -> list[str]:
         """The rules on flooding and repeats that hold; messages that signal a risk are never counted."""
         if not self.now:
             return []
         calm = [one for one in self.own if one.reading.severity == 0]
         most, span = _FLOOD_STAFF if staff else _FLOOD
         found = []
-        if sum(1 for one in calm if self._age(one) <= span) >= most:
+        if is_paced and sum(1 for one in calm if self._age(one) <= span) >= most:
             found.append("room.flood")
         most, span = _REPEATS
         if mark and sum(1 for one in calm if one.reading.mark == mark and self._age(one) <= span) >= most:

@@ -65,14 +65,18 @@ class Pipeline:
         now: int = 0,
         profile: str = "default",
         staff: bool = False,
+        is_paced: bool = True,
     ) -> Judgement:
-        """The judgement of one message; any failure or overrun holds it, flagged, and nothing is raised."""
+        """The judgement of one message; any failure or overrun holds it, flagged, and nothing is raised.
+
+        `is_paced`: whether the room limits how fast people post; where it does not, no pace is a flood.
+        """
         try:
             try:
-                return self._judge(text, author, context, now, profile, staff=staff)
+                return self._judge(text, author, context, now, profile, staff=staff, is_paced=is_paced)
             except OverrunError:
                 # The collector may have run in the midst of it: only what overruns twice does so by itself.
-                return self._judge(text, author, context, now, profile, staff=staff)
+                return self._judge(text, author, context, now, profile, staff=staff, is_paced=is_paced)
         except Exception:  # noqa: BLE001 -- whatever failed, the message waits for a person
             shown = str(text)
             reason = Reason(FAILED, (0, len(shown)), _FAILED_TEXT, False)
@@ -101,6 +105,7 @@ class Pipeline:
         profile: str,
         *,
         staff: bool = False,
+        is_paced: bool = True,
     ) -> Judgement:
         started = self._clock()
         deadline = started + self._limit * max(1.0, len(text) / _ORDINARY)
@@ -124,7 +129,7 @@ class Pipeline:
         reading = self._reading(folded, findings, alone)
         if context:
             heard = gather(context, author, now)
-            self._in_context(folded, findings, heard, reading, modes, whole, staff=staff)
+            self._in_context(folded, findings, heard, reading, modes, whole, staff=staff, is_paced=is_paced)
         self._check(deadline)
         answers = decide(self.rules, text, findings)
         score = alone
@@ -162,6 +167,7 @@ class Pipeline:
         whole: tuple[int, int],
         *,
         staff: bool,
+        is_paced: bool,
     ) -> None:
         """What the recent messages make of this one."""
         for joined, offset in heard.joined(folded.plain):
@@ -172,7 +178,7 @@ class Pipeline:
         if raised > findings.severity:
             self._say("context.accumulated", findings, whole, modes, raised)
         if findings.severity is Severity.NONE:
-            for rule_id in heard.crowding(reading.mark, staff=staff):
+            for rule_id in heard.crowding(reading.mark, staff=staff, is_paced=is_paced):
                 self._say(rule_id, findings, whole, modes, Severity.NONE)
 
     def _read_joined(

@@ -61,8 +61,7 @@ def write_config(folder: Path, rooms: Sequence[str]) -> None:
     tables = "".join(f'[rooms.{room}]\ncapacity = 0\nrate_seconds = 0\nprofile = "bench"\n' for room in rooms)
     (folder / "rooms.toml").write_text(tables, "utf-8")
     profiles = folder / "rules" / "profiles.toml"
-    crowding = '\n[profile.bench]\n"room.flood" = "off"\n"room.repeat" = "off"\n'
-    profiles.write_text(profiles.read_text("utf-8") + crowding, "utf-8")
+    profiles.write_text(profiles.read_text("utf-8") + '\n[profile.bench]\n"room.repeat" = "off"\n', "utf-8")
 
 
 @contextmanager

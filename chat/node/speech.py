@@ -68,6 +68,7 @@ def judge(node: Node, room: Room, caller: Caller, role: Role, text: str) -> Judg
     """
     started = time.perf_counter()
     context = room.context.remarks(node.pipeline)
+    rate = room_rate(node, room)
     limit = node.settings.limits.text
     parts = [text] if len(text) <= limit else [text[:limit], text[-limit:]]
     verdicts = [
@@ -78,6 +79,7 @@ def judge(node: Node, room: Room, caller: Caller, role: Role, text: str) -> Judg
             now=now_ms(),
             profile=room.policy.profile,
             staff=role.is_staff,
+            is_paced=rate > 0,
         )
         for part in parts
     ]
@@ -85,6 +87,12 @@ def judge(node: Node, room: Room, caller: Caller, role: Role, text: str) -> Judg
     node.counts.judging_seconds += time.perf_counter() - started
     node.counts.pipeline_failed += verdict.failed
     return verdict
+
+
+def room_rate(node: Node, room: Room) -> float:
+    """Seconds between a person's posts that the room asks for; 0: none."""
+    own = room.policy.rate_seconds
+    return node.settings.limits.rate_seconds if own is None else own
 
 
 def judge_label(node: Node, text: str | None, limit: int) -> str | None:
@@ -272,8 +280,7 @@ def _args(node: Node, said: Said, body: bytes, *, waits: bool) -> dict[str, Any]
             support=card,
         )
         burst = room.policy.burst or limits.burst
-        rate = limits.rate_seconds if room.policy.rate_seconds is None else room.policy.rate_seconds
-        interval = int(rate * 1000)
+        interval = int(room_rate(node, room) * 1000)
         burst *= STAFF_PACE if said.role.is_staff else 1
         if is_delivered:
             room.context.judged(said.caller.id, judgement.text, judgement.reading)

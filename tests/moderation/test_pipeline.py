@@ -133,6 +133,8 @@ def test_flooding_is_held_but_never_of_a_crisis(pipeline: Pipeline) -> None:
     assert (
         pipeline.judge("one more", author="a", context=calm, now=10_500, staff=True).action is Action.DELIVER
     )
+    unpaced = pipeline.judge("one more", author="a", context=calm, now=10_500, is_paced=False)
+    assert unpaced.action is Action.DELIVER
     assert pipeline.judge("I want to die", author="a", context=calm, now=10_500).action is Action.DELIVER
     heavy = [Remark("a", 1_000 * n, pipeline.read("I want to die")) for n in range(1, 11)]
     assert pipeline.judge("good evening", author="a", context=heavy, now=10_500).action is Action.DELIVER
