@@ -18,8 +18,8 @@ _TRIPLES = "|".join(chr(code) * 3 for code in range(ord("a"), ord("z") + 1))
 _SPACED = r"\b[a-z](?:[ ._\-*/|,+~]{1,2}[a-z]){2,}\b"
 _TOKEN = re.compile(r"\S+")
 _RUN = re.compile(r"([a-z])\1{2,}")
-_LETTERS = re.compile(r"[a-z]+")
 _EDGE = "\"'()[]{}<>,;:.?!"
+_APART = str.maketrans(dict.fromkeys(_EDGE, " "))
 _LEET = str.maketrans("0134578@$!|+69(2", "oieastbasiitggcz")
 _LEET_L = str.maketrans({"1": "l", "|": "l", "!": "l"})
 _MASKS = frozenset("*#_-.%^~&@$!?x")
@@ -46,18 +46,19 @@ class Mender:
         options = re2.Options()
         options.never_capture = True
         options.log_errors = False
-        self._odd = re2.compile(
-            rf"{_TRIPLES}|[a-z][0-9@$!*|+#_.%&/\\~^\-]+[a-z]|[0-9@$!|][a-z]|[a-z][0-9*]|{_SPACED}|{joined}",
-            options,
+        self._odd = re2.Set.SearchSet(options)
+        self._odd.Add(
+            rf"{_TRIPLES}|[a-z][0-9@$!*|+#_.%&/\\~^\-]+[a-z]|[0-9@$!|][a-z]|[a-z][0-9*]|{_SPACED}|{joined}"
         )
+        self._odd.Compile()
         self._joined = re2.compile(joined, options)
         self._spaced = re2.compile(_SPACED, options)
 
     def mend(self, folded: Folded) -> Folded | None:
         """The text with what could be mended replaced, or None where nothing was."""
         plain = folded.plain
-        bent = not self._bent.isdisjoint(_LETTERS.findall(plain))
-        if not bent and self._odd.search(plain) is None:
+        bent = not self._bent.isdisjoint(plain.translate(_APART).split())
+        if not bent and not self._odd.Match(plain):
             return None
         changes = sorted(self._changes(plain))[:_MOST]
         apart: list[tuple[int, int, str]] = []

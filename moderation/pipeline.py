@@ -119,7 +119,6 @@ class Pipeline:
         mended = self._mender.mend(folded)
         if mended is not None:
             self._read_mended(mended, hits, modes, findings)
-        self._check(deadline)
         if findings.facets:
             compound(self.rules, modes, findings, whole)
         raw = self._classifier.raw(folded.plain if mended is None else mended.plain)
@@ -185,7 +184,7 @@ class Pipeline:
         self, joined: str, offset: int, modes: tuple[Mode, ...], findings: Findings, whole: tuple[int, int]
     ) -> None:
         """Hits that begin in an earlier message and end in this one."""
-        text = fold(joined)
+        text = Folded(joined, joined)
         mended = self._mender.mend(text)
         for one in (text, mended):
             if one is None:

@@ -7,6 +7,7 @@ from moderation.signals import Findings
 from moderation.verdict import Action, Category, Reason, Severity
 
 MASKED = "[removed]"
+_MOST = 24  # reasons of one rule: who repeats a thing is told of it often enough
 _STRENGTH = {Action.DELIVER: 0, Action.MASK: 1, Action.HOLD: 2, Action.BLOCK: 3}
 # Without a category of its own the signal of a text goes to the general line.
 _UNKNOWN = Category.SUICIDE
@@ -27,6 +28,8 @@ class Answers:
 
 def decide(rules: RuleSet, text: str, findings: Findings) -> Answers:
     """The table of CARE: unsafe content decides the action, risk the severity, and help never silences."""
+    if not findings.found:
+        return Answers(Action.DELIVER, Severity.NONE, False, (), (), (), text)
     action = Action.DELIVER
     severity = findings.severity
     reasons: list[Reason] = []
@@ -68,9 +71,13 @@ def decide(rules: RuleSet, text: str, findings: Findings) -> Answers:
 def keep(reasons: list[Reason], new: Reason) -> None:
     """Add a reason, unless its rule spoke already of all of its span; it takes the place of lesser ones."""
     first, last = new.span
+    count = 0
     for at, one in enumerate(reasons):
         if one.rule != new.rule:
             continue
+        count += 1
+        if count == _MOST:
+            return
         if one.span[0] <= first and last <= one.span[1]:
             return
         if first <= one.span[0] and one.span[1] <= last:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ _FIELDS = frozenset(
 )  # fmt: skip
 _LISTS = ("patterns", "unless", "facets", "heeds", "needs", "after", "heard", "match", "spare")
 _ID = stdlib.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+\Z")
-_MOST = 24  # hits read per pattern: a text that repeats one phrase says it once
+_MOST = 12  # hits read per pattern: a text that repeats one phrase says it once
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,8 @@ class Hit:
 
 
 ABSENT = r"\x02absent"  # no plain form has this character
+_END = END.encode()
+_LEAD = frozenset(b" \n,(:")
 
 
 class RuleSet:
@@ -113,65 +116,93 @@ class RuleSet:
         self.by_id = {rule.id: index for index, rule in enumerate(rules)}
         self.compounds = tuple(index for index, rule in enumerate(rules) if rule.needs)
         self._owner: list[int] = []
-        self._gates: dict[str, tuple[Any, list[int]]] = {}
-        self._apart: dict[int, Any] = {}
+        self._gates: dict[int, list[int]] = {}
+        self._compiled: list[Any] = []
         self._unless: dict[int, tuple[Any, ...]] = {}
-        options = _options()
         self._filter = re2.Filter()
-        for index, rule in enumerate(rules):
+        self._build()
+
+    def _build(self) -> None:
+        options = _options()
+        gates: dict[str, list[int]] = {}
+        for index, rule in enumerate(self.rules):
             for pattern in rule.patterns:
-                self._owner.append(index)
-                filtered = pattern
                 if rule.gate:
-                    self._apart[len(self._owner) - 1] = re2.compile(pattern, options)
-                    gate = self._gates.setdefault(rule.gate, (re2.compile(rule.gate, options), []))
-                    gate[1].append(len(self._owner) - 1)
-                    filtered = ABSENT  # keeps the filter's numbers in step
-                self._filter.Add(filtered, options)
+                    gates.setdefault(rule.gate, []).append(len(self._owner))
+                self._owner.append(index)
+                self._compiled.append(re2.compile(pattern.encode(), options))
+                # A gated pattern keeps its place, so that numbers are in step.
+                self._filter.Add((ABSENT if rule.gate else pattern).encode(), options)
             if rule.unless:
-                self._unless[index] = tuple(re2.compile(pattern, options) for pattern in rule.unless)
-        self._canary = len(self._owner)
-        self._filter.Add(END, options)
+                self._unless[index] = tuple(re2.compile(one.encode(), options) for one in rule.unless)
+        for gate, patterns in gates.items():
+            self._gates[self._filter.Add(gate.encode(), options)] = patterns
+        self._canary = self._filter.Add(END.encode(), options)
         self._filter.Compile()
 
     def hits(self, plain: str) -> list[Hit]:
         """Where rules match a plain text. Raises RuntimeError when the filter itself gave up."""
-        found = self._filter.Match(plain + END)
+        encoded = plain.encode()
+        found = self._filter.Match(encoded + _END)
         if not found or found[-1] != self._canary:
             raise RuntimeError("the rule filter gave no answer")
-        candidates = found[:-1]
-        for gate, patterns in self._gates.values():
-            if gate.search(plain) is not None:
-                candidates += patterns
-        if not candidates:
+        if len(found) == 1:
             return []
         hits: list[Hit] = []
-        for pattern in candidates:
-            hits.extend(self._find(pattern, plain))
-        hits.sort(key=lambda hit: (hit.start, hit.rule))
+        for pattern in found[:-1]:
+            for one in self._gates.get(pattern, (pattern,)):
+                hits += self._find(one, encoded)
+        if hits and len(encoded) != len(plain):
+            hits = _in_characters(hits, encoded)
+        hits.sort(key=_place)
         return hits
 
-    def _find(self, pattern: int, plain: str) -> Iterator[Hit]:
+    def _find(self, pattern: int, encoded: bytes) -> Iterator[Hit]:
+        """The hits of one pattern, in bytes."""
         owner = self._owner[pattern]
-        compiled = self._apart.get(pattern) or self._filter.re(pattern)
         check = CHECKS.get(self.rules[owner].check)
-        most = len(plain) if self.rules[owner].action is Action.MASK else _MOST
+        most = len(encoded) if self.rules[owner].action is Action.MASK else _MOST
         vetoes: list[tuple[int, int]] | None = None
-        for count, match in enumerate(compiled.finditer(plain)):
+        for count, match in enumerate(self._compiled[pattern].finditer(encoded)):
             if count >= most:
                 return
             start, end = match.span()
             if start == end:
                 continue
             if vetoes is None:
-                vetoes = [veto.span() for one in self._unless.get(owner, ()) for veto in one.finditer(plain)]
-            if any(first <= end + 1 and start <= last + 1 for first, last in vetoes):
+                vetoes = self._vetoes(owner, encoded)
+            while vetoes and vetoes[-1][1] + 1 < start:
+                vetoes.pop()
+            if vetoes and vetoes[-1][0] <= end + 1:
                 continue
-            if check is not None and not check(plain[start:end], self.lexicon):
+            if check is not None and not check(encoded[start:end].decode(errors="replace"), self.lexicon):
                 continue
-            while plain[start] in " \n,(:":
+            while encoded[start] in _LEAD:
                 start += 1
             yield Hit(owner, start, end)
+
+    def _vetoes(self, owner: int, encoded: bytes) -> list[tuple[int, int]]:
+        """Where the rule is undone, apart from each other, the first last."""
+        spans = sorted(
+            veto.span() for one in self._unless.get(owner, ()) for veto in one.finditer(encoded)
+        )  # fmt: skip
+        apart: list[tuple[int, int]] = []
+        for first, last in spans:
+            if apart and first <= apart[-1][1]:
+                apart[-1] = (apart[-1][0], max(last, apart[-1][1]))
+            else:
+                apart.append((first, last))
+        return apart[::-1]
+
+
+def _place(hit: Hit) -> tuple[int, int]:
+    return hit.start, hit.rule
+
+
+def _in_characters(hits: list[Hit], encoded: bytes) -> list[Hit]:
+    """The same hits, their places counted in characters."""
+    count = list(accumulate((byte & 0xC0 != 0x80 for byte in encoded), initial=0))
+    return [Hit(hit.rule, count[hit.start], count[hit.end]) for hit in hits]
 
 
 def _options() -> Any:

@@ -2,14 +2,15 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from moderation.lookalikes import APOSTROPHES, LOOKALIKES
 
-_LONGEST = 8  # a ligature such as U+FDFA decomposes to 18 characters, which tell nothing
+_LONGEST = 4  # a ligature such as U+FDFA decomposes to 18 characters, which tell nothing
 _KEPT = 20_000  # folded characters remembered; the rest of Unicode is computed each time
 _ELLIPSIS = re.compile(r"\.{2,}")
+_RUN = re.compile(r"(\.{2,})[ \n]*|[ \n]+")
 _COMBINING = (
     (0x300, 0x370), (0x483, 0x48A), (0x591, 0x5C8), (0x610, 0x61B), (0x64B, 0x660), (0x1AB0, 0x1B00),
     (0x1DC0, 0x1E00), (0x20D0, 0x2100), (0xFE00, 0xFE10), (0xFE20, 0xFE30), (0xE0100, 0xE01F0),
@@ -58,14 +59,34 @@ class _Table(dict[int, str]):
 _TABLE = _Table()
 
 
+def _crowds() -> re.Pattern[str]:
+    """Signs in a row that stand for the same word, which is said once: "😂😂😂" is one laugh."""
+    alike: dict[str, str] = {}
+    for sign, word in LOOKALIKES.items():
+        if _is_word(word):
+            alike[word] = alike.get(word, "") + sign
+    return re.compile("|".join(f"[{signs}]{{2,}}" for signs in alike.values()))
+
+
+def _is_word(folded: str) -> bool:
+    return len(folded) > 2 and folded[0] == " "
+
+
+_CROWDS = _crowds()
+# The table for the characters that most texts are made of alone, and what of them is dropped.
+_ASCII = bytes(ord(fold_character(chr(code)) or "?") for code in range(128)) + bytes(128)
+_DROPPED = bytes(code for code in range(128) if not fold_character(chr(code)))
+_GONE = frozenset(_DROPPED)
+
+
 @dataclass(slots=True)
 class Folded:
     """A text and its plain form; the way back to the original is only worked out when asked for."""
 
     original: str = field(repr=False)
     plain: str = field(repr=False)
-    _starts: list[int] | None = field(default=None, repr=False)
-    _ends: list[int] = field(default_factory=list, repr=False)
+    _starts: Sequence[int] | None = field(default=None, repr=False)
+    _ends: Sequence[int] = field(default=(), repr=False)
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The half-open span of the original that `plain[start:end]` was made of."""
@@ -100,41 +121,51 @@ class Folded:
         new_ends += self._ends[at:]
         return Folded(self.original, "".join(pieces), new_starts, new_ends)
 
-    def _trace(self) -> list[int]:
-        """Fold again, slowly, character by character with its origin: the same steps as `fold`."""
-        table = _TABLE
-        marked = [(new, at) for at, old in enumerate(self.original) for new in table[ord(old)]]
-        if any(one[0] == "." == other[0] for one, other in pairwise(marked)):
-            marked = _without_ellipses(marked)
-        plain: list[tuple[str, int]] = []
-        gap: tuple[str, int] | None = None
-        for new, at in marked:
-            if new in {" ", "\n"}:
-                if gap is None or (new == "\n" and gap[0] == " "):
-                    gap = (new, at)
-                continue
-            if gap is not None and plain:
-                plain.append(gap)
-            gap = None
-            plain.append((new, at))
-        self._starts = [at for _, at in plain]
-        self._ends = [at + 1 for _, at in plain]
-        return self._starts
+    def _trace(self) -> Sequence[int]:
+        """Fold again with the place that each character comes from: the same steps as `fold`."""
+        marked, places = _marked(self.original)
+        starts = places if len(marked) == len(self.plain) else _joined(marked, places)
+        self._starts = starts
+        self._ends = [at + 1 for at in starts]
+        return starts
 
 
-def _without_ellipses(marked: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    kept: list[tuple[str, int]] = []
-    index = 0
-    while index < len(marked):
-        last = index
-        while last < len(marked) and marked[last][0] == ".":
-            last += 1
-        if last - index >= 2:
-            kept += [(",", marked[index][1]), (" ", marked[last - 1][1])]
-            index = last
-        else:
-            kept.append(marked[index])
-            index += 1
+def _marked(text: str) -> tuple[str, Sequence[int]]:
+    """What the characters of a text become, one by one, and where each comes from."""
+    if text.isascii():
+        encoded = text.encode()
+        marked = encoded.translate(_ASCII, _DROPPED).decode()
+        if len(marked) == len(text):
+            return marked, range(len(text))
+        return marked, [at for at, one in enumerate(encoded) if one not in _GONE]
+    table = _TABLE
+    pieces: list[str] = []
+    places: list[int] = []
+    before = ""
+    for at, old in enumerate(text):
+        new = table[ord(old)]
+        if new != before or not _is_word(new):
+            pieces.append(new)
+            places += [at] * len(new)
+        before = new
+    return "".join(pieces), places
+
+
+def _joined(marked: str, places: Sequence[int]) -> list[int]:
+    """The places that are left when ellipses are commas, and white space is single and none at the ends."""
+    kept: list[int] = []
+    last = 0
+    for run in _RUN.finditer(marked):
+        start, end = run.span()
+        kept += places[last:start]
+        last = end
+        dots = len(run[1] or "")
+        if dots:
+            kept.append(places[start])
+        line = marked.find("\n", start, end)
+        if kept and end < len(marked):
+            kept.append(places[line] if line >= 0 else places[max(start, start + dots - 1)])
+    kept += places[last:]
     return kept
 
 
@@ -143,7 +174,10 @@ def fold(text: str) -> Folded:
 
     Apostrophes go ("don't" is "dont"), an ellipsis is a comma, a line break stays one. Linear in the text.
     """
-    plain = text.translate(_TABLE)
+    if text.isascii():
+        plain = text.encode().translate(_ASCII, _DROPPED).decode()
+    else:
+        plain = _CROWDS.sub(_first, text).translate(_TABLE)
     if ".." in plain:
         plain = _ELLIPSIS.sub(", ", plain)
     if "\n" in plain:
@@ -152,3 +186,7 @@ def fold(text: str) -> Folded:
     else:
         plain = " ".join(plain.split())
     return Folded(text, plain)
+
+
+def _first(crowd: re.Match[str]) -> str:
+    return crowd[0][0]
