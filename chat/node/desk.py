@@ -18,6 +18,7 @@ from chat.protocol.fields import Role
 from chat.protocol.wire import pack, unpack
 from chat.room.permissions import RIGHTS, may_act_on
 from moderation import Category, Severity
+from moderation.pipeline import FAILED
 
 AROUND = 10
 """Entries before and after a flagged message that its claim shows."""
@@ -110,14 +111,18 @@ async def _seen(node: Node, room: str, flag: dict[str, Any]) -> bytes:
     """The author's support once more, now that it may say that somebody is there."""
     author = await node.people.person(flag["author"]["id"])
     policy = node.policies.policy(room)
-    card = node.care.card(
-        severity=Severity.of(flag["severity"]),
-        categories=[Category(category) for category in flag["categories"]],
-        country=author.country or policy.country,
-        language=author.language or policy.language,
-        seen=True,
-        held=flag["verdict"] == "held",
-    )
+    country, language = author.country or policy.country, author.language or policy.language
+    if any(reason["rule"] == FAILED for reason in flag["reasons"]):
+        card = node.care.unread(country=country, language=language, seen=True)
+    else:
+        card = node.care.card(
+            severity=Severity.of(flag["severity"]),
+            categories=[Category(category) for category in flag["categories"]],
+            country=country,
+            language=language,
+            seen=True,
+            held=flag["verdict"] == "held",
+        )
     return pack(
         SupportGiven(
             room=room,
@@ -239,7 +244,8 @@ async def report(node: Node, session: Session, command: Report) -> Ok:
         due=node.settings.review.due_seconds["none"],
     )  # fmt: skip
     refuse_unless_ok(await node.broker.decide(room.id, args))
-    if node.pipeline.judge(reason, author=caller.id).crisis:
+    verdict = node.pipeline.judge(reason, author=caller.id)
+    if verdict.crisis or verdict.failed:
         await ask_help(node, session, Help(room=room.id, text=reason, key=f"report-{command.seq}"))
     return Ok(room=room.id)
 

@@ -83,7 +83,7 @@ def judge(node: Node, room: Room, caller: Caller, role: Role, text: str) -> Judg
         )
         for part in parts
     ]
-    verdict = max(verdicts, key=lambda one: one.severity)
+    verdict = max(verdicts, key=lambda one: (_severity(one), not one.failed))
     node.counts.judging_seconds += time.perf_counter() - started
     node.counts.pipeline_failed += verdict.failed
     return verdict
@@ -93,6 +93,11 @@ def room_rate(node: Node, room: Room) -> float:
     """Seconds between a person's posts that the room asks for; 0: none."""
     own = room.policy.rate_seconds
     return node.settings.limits.rate_seconds if own is None else own
+
+
+def _severity(judgement: Judgement) -> Severity:
+    """How urgently a person should look: a text that could not be read may be anything, so somebody comes."""
+    return max(judgement.severity, Severity.MODERATE) if judgement.failed else judgement.severity
 
 
 def judge_label(node: Node, text: str | None, limit: int) -> str | None:
@@ -249,7 +254,9 @@ def _args(node: Node, said: Said, body: bytes, *, waits: bool) -> dict[str, Any]
     """What the script is told; lua/accept.lua says what each is."""
     judgement, room, limits = said.judgement, said.room, node.settings.limits
     verdict = "held" if waits else _VERDICTS[judgement.action]
-    severity = max(judgement.severity, Severity.MODERATE) if said.op == "help" else judgement.severity
+    severity = _severity(judgement)
+    if said.op == "help":
+        severity = max(severity, Severity.MODERATE)
     is_delivered = verdict == "deliver" and said.op != "help"
     card = support_for(node, room, said.caller, judgement, severity, said.key, held=not is_delivered)
     reasons = _reasons(judgement, waits=waits, is_delivered=is_delivered)
@@ -374,19 +381,24 @@ def support_for(
     *,
     held: bool,
 ) -> Support | None:
-    """The author's support: a card where the text carries a crisis signal.
+    """The author's support: a card where the text carries a crisis signal, or could not be read.
 
     The page's own quiet link serves below.
     """
     if severity < Severity.MODERATE:
         return None
-    card = node.care.card(
-        severity=severity,
-        categories=judgement.categories,
-        country=caller.country or room.policy.country,
-        language=caller.language or room.policy.language,
-        held=held,
-    )
+    country = caller.country or room.policy.country
+    language = caller.language or room.policy.language
+    if judgement.failed:
+        card = node.care.unread(country=country, language=language)
+    else:
+        card = node.care.card(
+            severity=severity,
+            categories=judgement.categories,
+            country=country,
+            language=language,
+            held=held,
+        )
     return Support(
         key=key or "",
         severity=card.severity,
@@ -413,7 +425,7 @@ def _given(room: Room, card: Support) -> SupportGiven:
 
 def _answer(node: Node, said: Said, reply: dict[str, Any]) -> Frame:
     """The script's reply as the command's: a refusal carries the support that its text called for."""
-    node.counts.support += said.judgement.crisis
+    node.counts.support += _severity(said.judgement) >= Severity.MODERATE
     if "code" in reply:
         node.counts.refused += 1
         severity = said.judgement.severity

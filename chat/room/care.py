@@ -73,6 +73,12 @@ class Care:
         lines = self._lines((), country)[:1]
         return Card(Severity.LOW.word, False, words.quiet.text, tuple(line.wire for line in lines), resources)
 
+    def unread(self, *, country: str | None, language: str, seen: bool = False) -> Card:
+        """The support where moderation itself failed: it asserts nothing about a text that nobody could read."""
+        words = self._words(language)
+        text = words.unread.seen if seen else words.unread.text
+        return self._fill(words, text, Severity.MODERATE, (), country, seen=seen)
+
     def unattended(
         self,
         *,

@@ -149,6 +149,11 @@ class _Quiet(Part):
     text: Plain
 
 
+class _Unread(Part):
+    text: Line
+    seen: Line
+
+
 class _Unattended(Part):
     late: Line
     nobody: Line
@@ -178,6 +183,7 @@ class Words(Part):
     line: _Ways
     cards: _Cards
     quiet: _Quiet
+    unread: _Unread
     unattended: _Unattended
     resources: tuple[Resource, ...] = ()
 

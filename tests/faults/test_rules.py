@@ -120,6 +120,10 @@ async def test_a_failing_pipeline_delays_and_lets_nothing_through(
             heard = str(other.trail)
             assert not any(text in heard for text in held)
             assert node.counts.pipeline_failed >= len(held)
+            flags = [flag for flag in staff.got("flag") if flag["text"] in held]
+            assert {flag["severity"] for flag in flags} == {"moderate"}, "a clock runs for each"
+            keys = {event["key"] for event in author.got("held")}
+            assert {event["key"] for event in author.got("support") if event["helplines"]} == keys
 
 
 async def test_held_text_reaches_only_its_author_and_staff_whatever_happens(  # noqa: PLR0915 - one tale

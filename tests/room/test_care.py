@@ -24,6 +24,7 @@ SENTENCES = [
     CARE.unattended(severity=severity, categories=(), country="IE", language="en", nobody=nobody).text
     for severity, nobody in product(CRISES, (False, True))
 ]
+SENTENCES += [CARE.unread(country="IE", language="en", seen=seen).text for seen in (False, True)]
 
 
 def card(
@@ -214,6 +215,16 @@ def test_every_card_says_how_to_tell_us_that_we_misread() -> None:
 
 def test_texts_are_short() -> None:
     assert max(map(len, SENTENCES)) <= 420
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_where_we_failed_there_is_a_line_and_nothing_is_asserted(seen: bool) -> None:
+    given = CARE.unread(country="IE", language="en", seen=seen)
+    assert (given.severity, given.seen, given.neutral) == ("moderate", seen, False)
+    assert "116 123" in given.text
+    assert names(given)[0] == "Samaritans"
+    assert "fault" in given.text or "went wrong on our side" in given.text
+    assert not [word for word in ("heavy", "trust", "thank", "misread", "hurt") if word in given.text.lower()]
 
 
 def test_a_low_signal_gets_a_quiet_link() -> None:
