@@ -60,6 +60,7 @@ async def hello(node: Node, session: Session, command: Hello) -> Welcome:
         )
     session.client = command.client or ""
     limits = node.settings.limits
+    is_staff = any(Role(role).is_staff for role in caller.grants.values())
     return Welcome(
         user={"id": caller.id, "name": caller.name},
         rooms=[
@@ -81,6 +82,8 @@ async def hello(node: Node, session: Session, command: Hello) -> Welcome:
         token=token,
         expires=caller.expires if token else None,
         hidden=list(caller.hidden) or None,
+        everywhere=caller.role("*"),
+        cards=[{"card": name, **card} for name, card in node.cards.items()] if is_staff else None,
     )
 
 

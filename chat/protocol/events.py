@@ -85,6 +85,11 @@ class Welcome(_Reply, tag="welcome", kw_only=True):
     token: str | None = None
     expires: int | None = None
     hidden: list[str] | None = None
+    """Whose messages the person chose not to see."""
+    everywhere: str | None = None
+    """The role held in all rooms, where there is one."""
+    cards: list[Wire] | None = None
+    """To staff: the toolbox from which `card` shares."""
 
 
 class Joined(_Reply, tag="joined", kw_only=True):

@@ -4,6 +4,7 @@
  * Staff act on those below them and never on themselves; the server decides, this only leaves out what it would refuse.
  */
 
+import { shareCard } from "./cards.js";
 import { ask } from "./dialogs.js";
 import { say } from "./dom.js";
 import { openMenu } from "./menu.js";
@@ -17,7 +18,7 @@ export function isBelow(session, who) {
   return session.isStaff && who?.id !== session.me.id && RANK[session.role] > (RANK[who?.role] ?? 0);
 }
 
-/** Entries for one message. `room` is the view that holds composer, log and the hidden list. */
+/** Entries for one message. `room` is the view that holds composer, log, the hidden list and the toolbox. */
 export function messageMenu(room, entry) {
   const { session, composer } = room;
   const mine = entry.from?.id === session.me.id;
@@ -41,6 +42,7 @@ export function messageMenu(room, entry) {
       label: isPinned ? "Unpin" : "Pin for everyone",
       act: () => attempt(session, isPinned ? "unpin" : "pin", { seq: entry.seq }),
     });
+    if (!isPinned) items.push({ label: "Pin for a while…", act: () => pinFor(session, entry) });
     if (mine || below) items.push({ label: "Put a content warning…", act: () => warn(session, entry) });
     if (below) items.push({ label: "Take this message down…", act: () => retract(session, entry, false), danger: true });
   }
@@ -57,11 +59,14 @@ export function personItems(room, who) {
   if (session.isStaff || RANK[who.role] > 0) {
     items.push({ label: `Write privately to ${name}`, act: () => composer.whisper(who) });
   }
+  if (session.isStaff && room.cards.length) {
+    items.push({ label: `Share a card with ${name}…`, act: () => shareCard(session, room.cards, who) });
+  }
   if (!isBelow(session, who)) return items;
   items.push({ label: `Mute ${name}…`, act: () => mute(session, who) });
   items.push({ label: `Let ${name} write again`, act: () => attempt(session, "unmute", { user: who.id }, `${name} can write again.`) });
   items.push({ label: `Take ${name} out of the room…`, act: () => remove(session, who), danger: true });
-  if (RANK[session.role] >= RANK.moderator) {
+  if (room.mayBan) {
     items.push({ label: `Ban ${name} everywhere…`, act: () => ban(session, who), danger: true });
   }
   return items;
@@ -102,6 +107,16 @@ function report(session, entry) {
       await session.send("report", { seq: entry.seq, reason });
       say("Thank you. Our team will look at it.");
     },
+  });
+}
+
+function pinFor(session, entry) {
+  ask({
+    title: "Pin for a while",
+    lead: "It stands above the conversation for everyone, and goes by itself.",
+    fields: [{ name: "seconds", label: "For how long", kind: "select", options: DURATIONS.filter(([seconds]) => seconds), value: "3600" }],
+    confirm: "Pin",
+    act: ({ seconds }) => session.send("pin", { seq: entry.seq, seconds: Number(seconds) }),
   });
 }
 

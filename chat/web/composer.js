@@ -5,6 +5,7 @@
  * a change to one's own message, a private word to somebody, or, where one can't post, a line to the team.
  */
 
+import { shareCard } from "./cards.js";
 import { about, announce, button, el, fill, freshId, icon, say, wait } from "./dom.js";
 import { keepDraft, keptDraft } from "./identity.js";
 import { isMuted, person } from "./state.js";
@@ -14,7 +15,7 @@ const TALLEST = 220;
 const SAY_LEFT = 300;
 const TYPING_EVERY = 4_000;
 
-/** `limit` is the longest text, in code points. */
+/** `limit` is the longest text, in code points; `cards` the toolbox, for staff. */
 export class Composer {
   #session;
   #limit;
@@ -27,9 +28,11 @@ export class Composer {
   #send;
   #hand;
   #left;
+  #share;
+  #cards;
   #mode = "room";
 
-  constructor({ session, limit }) {
+  constructor({ session, limit, cards = [] }) {
     this.#session = session;
     this.#limit = limit;
     const words = WORDS.composer;
@@ -45,6 +48,8 @@ export class Composer {
     this.#label = el("label", { for: "draft", class: "heard" }, words.label);
     const warnToggle = button("Add a content warning", () => this.#toggleWarning(), { class: "link small", "aria-expanded": "false" });
     this.warnToggle = warnToggle;
+    this.#share = button("Share a card", () => shareCard(session, cards), { class: "link small", hidden: cards.length === 0 });
+    this.#cards = cards;
     this.node = el(
       "form",
       { class: "composer" },
@@ -52,7 +57,7 @@ export class Composer {
       this.#chip,
       this.warnRow,
       el("div", { class: "composer-row" }, this.#label, this.#box, this.#send),
-      el("div", { class: "composer-foot" }, this.#hand, warnToggle, this.#left, el("span", { class: "hint keys", id: hintId }, words.hint)),
+      el("div", { class: "composer-foot" }, this.#hand, warnToggle, this.#share, this.#left, el("span", { class: "hint keys", id: hintId }, words.hint)),
     );
     this.node.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -105,6 +110,7 @@ export class Composer {
     this.#hand.setAttribute("aria-pressed", String(isUp));
     fill(this.#hand.lastChild, isUp ? "Lower hand" : "Raise hand");
     this.warnToggle.hidden = isPrivate || this.#purpose.kind === "edit" || !this.warnRow.hidden;
+    this.#share.hidden = !this.#session.isStaff || this.#cards.length === 0;
     this.#count();
   }
 

@@ -8,7 +8,9 @@ const SANCTIONS = new Set(["mute", "remove", "ban"]);
 
 /** Whether a flag is about the author's own risk alone, so that no sanction may go with it. */
 export function isRiskOnly(flag) {
-  return flag.reasons?.length > 0 && flag.reasons.every((reason) => reason.risk);
+  const { reasons = [], reports = [], kind, severity = "none" } = flag;
+  const says = reasons.length > 0 || kind === "help" || severity !== "none";
+  return says && reports.length === 0 && reasons.every((reason) => reason.risk);
 }
 
 /**
@@ -51,7 +53,7 @@ export function drawFlag(flag, { app, claim, isShown, act, kept }) {
       flag.seq && button("Go to the message", () => app.openRoom(flag.room, flag.seq), { class: "small quiet", data: { act: "goto" } }),
     ),
   );
-  if (claim) node.append(contextOf(claim.context, app), kept?.querySelector(".decision") ?? decision(flag, claim, act));
+  if (claim) node.append(contextOf(claim.context, app), kept?.querySelector(".decision") ?? decision(flag, claim, act, app.mayBan));
   return node;
 }
 
@@ -139,8 +141,8 @@ function contextOf(context = {}, app) {
   );
 }
 
-/** What a moderator may decide of this flag: pairs of action and words, in order. */
-export function choices(flag) {
+/** What a moderator may decide of this flag: pairs of action and words, in order. A ban is for those of all rooms. */
+export function choices(flag, mayBan) {
   const waits = flag.verdict === "held" || flag.verdict === "blocked";
   const isMessage = Boolean(flag.seq) || waits;
   const risk = isRiskOnly(flag);
@@ -157,14 +159,17 @@ export function choices(flag) {
       list.push(["retract", "Take it down"]);
     }
   }
-  for (const [action, words] of [["mute", "Mute the person"], ["remove", "Take the person out of the room"], ["ban", "Ban the person everywhere"]]) {
+  const sanctions = [["mute", "Mute the person"], ["remove", "Take the person out of the room"]];
+  if (mayBan) sanctions.push(["ban", "Ban the person everywhere"]);
+  for (const [action, words] of sanctions) {
     list.push([action, words, risk, risk ? WORDS.queue.sanction : ""]);
   }
+  list.push(["escalate", "Hand it on to a colleague; it stays open"]);
   return list;
 }
 
-function decision(flag, claim, act) {
-  const list = choices(flag);
+function decision(flag, claim, act, mayBan) {
+  const list = choices(flag, mayBan);
   const action = field({ name: "action", label: "Decide", kind: "radio", options: list, value: "" });
   const note = field({ name: "note", label: "Note", kind: "textarea", hint: WORDS.queue.noteHint, rows: 2, maxlength: 2000 });
   const words = field({ name: "text", label: "Words to the person", kind: "textarea", hint: WORDS.queue.textHint, rows: 2, maxlength: 2000 });

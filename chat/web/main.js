@@ -24,7 +24,9 @@ class App {
   limits = {};
   skew = 0;
   hidden = new Set();
+  cards = [];
   connection = null;
+  #everywhere = null;
   #rooms = [];
   #views = new Map();
   #current = null;
@@ -63,6 +65,11 @@ class App {
 
   roleIn(room) {
     return this.#views.get(room)?.session.role ?? this.#rooms.find((one) => one.room === room)?.role ?? "participant";
+  }
+
+  /** Whether this person may shut others out of all rooms. */
+  get mayBan() {
+    return RANK[this.#everywhere] >= RANK.moderator;
   }
 
   signOut() {
@@ -135,6 +142,8 @@ class App {
     this.me = { ...welcome.user };
     this.limits = welcome.limits ?? {};
     this.hidden = new Set(welcome.hidden ?? []);
+    this.cards = welcome.cards ?? [];
+    this.#everywhere = welcome.everywhere;
     this.#rooms = welcome.rooms ?? [];
     if (welcome.server?.time) this.skew = welcome.server.time - Date.now();
     if (this.#rooms.some((one) => RANK[one.role] > 0)) this.#watch();

@@ -61,10 +61,7 @@ const DRAWN = {
   card(node, { source }) {
     node.append(
       el("p", { class: "eyebrow" }, `${source.from?.name ?? "A facilitator"} shared a card${source.useq ? " with you" : ""}`),
-      el("h3", {}, source.card?.name ?? source.card?.title ?? "Something to try"),
-      source.card?.text && el("p", {}, source.card.text),
-      source.card?.steps?.length && el("ol", {}, source.card.steps.map((step) => el("li", {}, step))),
-      source.card?.source && el("p", { class: "hint" }, source.card.source),
+      ...cardBody(source.card),
     );
   },
   room_changed(node, { source }) {
@@ -103,6 +100,16 @@ const DRAWN = {
     ]);
   },
 };
+
+/** What a coping card says: its name, its steps, where it is from. */
+export function cardBody(card) {
+  return [
+    el("h3", {}, card?.name ?? card?.title ?? "Something to try"),
+    card?.text && el("p", {}, card.text),
+    card?.steps?.length > 0 && el("ol", {}, card.steps.map((step) => el("li", {}, step))),
+    card?.source && el("p", { class: "hint" }, card.source),
+  ].filter(Boolean);
+}
 
 function drawMessage(node, { source, together, quoted, pinned, hidden }, view) {
   const mine = source.from?.id === view.me.id;

@@ -12,7 +12,7 @@ import { find, person } from "./state.js";
 import { timeline } from "./timeline.js";
 import { problemText, WORDS } from "./words.js";
 
-/** `app`: `me`, `limits`, `openRoom`, `hidden` (a set of user ids), `onRoomChange()`. */
+/** `app`: `me`, `limits`, `openRoom`, `hidden` (a set of user ids), `cards`, `mayBan`, `onRoomChange()`. */
 export class RoomView {
   #app;
   #away = null;
@@ -28,7 +28,7 @@ export class RoomView {
     this.revealed = new Set();
     this.care = new CareView(session);
     this.people = new PeopleView(this);
-    this.composer = new Composer({ session, limit: app.limits.text ?? 4000 });
+    this.composer = new Composer({ session, limit: app.limits.text ?? 4000, cards: app.cards });
     this.log = new LogView({ view: this.#view(), older: () => this.#older() });
     this.#pins = el("section", { class: "pins", "aria-label": "Pinned", hidden: true });
     this.#banner = el("div", { class: "banner", role: "status", hidden: true });
@@ -82,6 +82,14 @@ export class RoomView {
     } catch (problem) {
       say(problemText(problem));
     }
+  }
+
+  get mayBan() {
+    return this.#app.mayBan;
+  }
+
+  get cards() {
+    return this.#app.cards;
   }
 
   controls() {

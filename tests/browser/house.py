@@ -125,9 +125,10 @@ class House:
             self._invites[room] = found[1]
         return self._invites[room]
 
-    async def token(self, role: str, name: str, room: str) -> str:
-        """A sign-in for staff of one room."""
-        return (await self._ask("token", "--role", role, "--name", name, "--room", room)).strip()
+    async def token(self, role: str, name: str, room: str | None) -> str:
+        """A sign-in for staff of one room, or of all."""
+        where = ["--room", room] if room else []
+        return (await self._ask("token", "--role", role, "--name", name, *where)).strip()
 
 
 @dataclass
@@ -169,11 +170,15 @@ class Guests:
         await self._come_in(page, room)
         return page
 
-    async def staff(self, role: str, name: str | None = None, *, room: str = "open-circle") -> Page:
-        """Somebody who signed in by a link and looks after one room."""
+    async def staff(
+        self, role: str, name: str | None = None, *, room: str = "open-circle", everywhere: bool = False
+    ) -> Page:
+        """Somebody who signed in by a link and looks after one room, or all; in that room."""
         page = await self.page()
-        token = await self.house.token(role, name or new_name(), room)
+        token = await self.house.token(role, name or new_name(), None if everywhere else room)
         await page.goto(f"{self.house.url}#token={token}")
+        if everywhere:
+            await page.get_by_role("button", name=room.replace("-", " ")).click()
         await self._come_in(page, room)
         return page
 

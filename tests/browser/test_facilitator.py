@@ -38,6 +38,37 @@ async def test_a_pin_stands_above_the_log_until_it_is_taken_off(guests: Guests) 
     await expect(pins).to_be_hidden()
 
 
+async def test_a_pin_for_a_while_is_put_from_the_menu(guests: Guests) -> None:
+    team, page = await guests.staff("facilitator"), await guests.guest()
+    await say(team, "Back at nine")
+    await choose(team, "Back at nine", "Pin for a while…")
+    await team.get_by_label("For how long").select_option("300")
+    await team.get_by_role("button", name="Pin", exact=True).click()
+    await expect(page.get_by_role("region", name="Pinned")).to_contain_text("Back at nine")
+    await choose(team, "Back at nine", "Unpin")
+    await expect(page.get_by_role("region", name="Pinned")).to_be_hidden()
+
+
+async def test_cards_are_chosen_seen_and_shared_with_all_or_with_one(guests: Guests) -> None:
+    name = new_name()
+    team, page, other = await guests.staff("facilitator"), await guests.guest(name), await guests.guest()
+    await expect(page.get_by_role("button", name="Share a card")).to_have_count(0)
+    await team.get_by_role("button", name="Share a card").click()
+    dialog = team.get_by_role("dialog", name="Share a card with the group")
+    await dialog.get_by_label("Card").select_option(label="Slow breath")
+    await expect(dialog).to_contain_text("Breathe out while you count to six.")
+    await dialog.get_by_role("button", name="Share").click()
+    for one in (team, page, other):
+        await expect(one.locator(".item.card", has_text="Slow breath")).to_contain_text("shared a card")
+    await team.get_by_role("tab", name="People").click()
+    await team.get_by_role("button", name=f"What you can do for {name}").click()
+    await team.get_by_role("menuitem", name=f"Share a card with {name}…").click()
+    await team.get_by_role("combobox", name="Card").select_option(label="Feet on the floor")
+    await team.get_by_role("dialog").get_by_role("button", name="Share").click()
+    await expect(page.locator(".item.card", has_text="Feet on the floor")).to_contain_text("with you")
+    await expect(other.locator(".item.card", has_text="Feet on the floor")).to_have_count(0)
+
+
 async def test_a_warning_and_a_taken_down_message_show_everywhere(guests: Guests) -> None:
     team, page, other = await guests.staff("facilitator"), await guests.guest(), await guests.guest()
     await say(page, "My grandmother died in spring")

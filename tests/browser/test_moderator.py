@@ -89,7 +89,24 @@ async def test_no_sanction_goes_with_a_persons_own_risk(guests: Guests) -> None:
     flag = team.locator(".flag", has_text=name)
     await flag.get_by_role("button", name="Take this").click()
     await expect(flag.get_by_label("Mute the person")).to_be_disabled()
-    await expect(flag.get_by_label("Ban the person everywhere")).to_be_disabled()
+    await expect(flag.get_by_label("Take the person out of the room")).to_be_disabled()
+
+
+async def test_a_ban_is_offered_to_those_who_look_after_all_rooms(guests: Guests) -> None:
+    name = new_name()
+    here, page = await guests.staff("moderator"), await guests.guest(name)
+    everywhere = await guests.staff("moderator", everywhere=True)
+    await say(page, "a message that brings it up")
+    for team, count in ((here, 0), (everywhere, 1)):
+        message = team.locator(".item.message", has_text="a message that brings it up")
+        await message.hover()
+        await message.get_by_role("button", name="More for this message").click()
+        await expect(team.get_by_role("menuitem", name=f"Mute {name}…")).to_be_visible()
+        await expect(team.get_by_role("menuitem", name=f"Ban {name} everywhere…")).to_have_count(count)
+    await everywhere.get_by_role("menuitem", name=f"Ban {name} everywhere…").click()
+    await everywhere.get_by_role("textbox", name="Why").fill("enough for now")
+    await everywhere.get_by_role("button", name="Ban", exact=True).click()
+    await expect(page.get_by_text("You can't take part here at present")).to_be_visible()
 
 
 async def test_a_report_opens_a_flag_and_shows_its_person_nothing(guests: Guests) -> None:

@@ -60,6 +60,19 @@ test("a sanction is no choice where only the person's own risk is the reason", (
   assert.equal(choices(mixed).find(([action]) => action === "mute")[2], false);
 });
 
+test("nor where they asked for help, but where somebody reported it", () => {
+  assert.equal(isRiskOnly({ kind: "help", severity: "moderate", reasons: [], reports: [] }), true);
+  assert.equal(isRiskOnly({ kind: "message", severity: "none", reasons: [], reports: [] }), false);
+  assert.equal(isRiskOnly({ kind: "message", severity: "high", reasons: [{ risk: true }], reports: [{ reason: "" }] }), false);
+});
+
+test("a ban is offered only to those who may ban, and handing on to everybody", () => {
+  const actions = (mayBan) => choices({ verdict: "delivered", seq: 1, reasons: [] }, mayBan).map(([action]) => action);
+  assert.equal(actions(false).includes("ban"), false);
+  assert.equal(actions(true).includes("ban"), true);
+  assert.equal(actions(false).includes("escalate"), true);
+});
+
 test("a text that waits can't be dismissed, only released or kept", () => {
   const actions = choices({ verdict: "held", reasons: [] }).map(([action]) => action);
   assert.equal(actions.includes("dismiss"), false);
