@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,8 +15,10 @@ from chat.node.entrance import enter_anew
 from chat.node.node import Node, now_ms
 from chat.node.ports import Unavailable
 from chat.room.care import Care, load_care
+from chat.room.trail import Seals, heads_of
 from chat.settings import RoomPolicy, Rooms, Settings, load_rooms
 from chat.store.address import Client, StoreRefused, connect
+from chat.store.anchors import Anchors
 from chat.store.broker import Broker
 from chat.store.checks import check_store
 from chat.store.embedded import EmbeddedStore, open_store
@@ -35,6 +38,7 @@ class Stored:
     broker: Broker
     people: People
     review: Review
+    anchors: Anchors
     epoch: str
     key: Key
 
@@ -62,7 +66,8 @@ async def _connected(settings: Settings, url: str, key: Key, embedded: str | Non
     client = connect(url)
     # A name of this run alone: what an earlier one said of itself ends with its own lease.
     node = f"{settings.node or 'n'}_{secrets.token_hex(6)}"
-    broker = Broker(url, node)
+    seals = Seals(key.secret)
+    broker = Broker(url, node, seals.pads)
     try:
         epoch = await check_store(
             client, fingerprint=key.fingerprint, embedded_epoch=embedded, durable=settings.external_durable
@@ -73,7 +78,8 @@ async def _connected(settings: Settings, url: str, key: Key, embedded: str | Non
             raise StoreRefused(
                 "the store does not answer; see that it runs, and that its address is right"
             ) from None
-        yield Stored(client, broker, People(broker), Review(broker), epoch, key)
+        anchors = Anchors(broker, settings.data, lambda at, ends: seals.anchor(at, heads_of(ends)))
+        yield Stored(client, broker, People(broker), Review(broker), anchors, epoch, key)
     finally:
         await broker.close()
         await client.aclose()
@@ -175,8 +181,11 @@ async def _running(
     if own is not None:
         own.on_restart = lambda _: node.hub.soon(look_at_epoch())
     node.hub.on_missing = lambda room, session: enter_anew(node, room, session)
+    node.hub.also(stored.anchors.write, settings.review.anchor_seconds)
     node.start()
     try:
         yield node, is_fresh
     finally:
         await node.hub.stop()
+        with contextlib.suppress(Unavailable):
+            await stored.anchors.write()

@@ -85,6 +85,7 @@ class Review(Part):
     """The staff's queue: how long a claim lasts and how soon a flag is due."""
 
     lease_seconds: Annotated[float, Field(ge=1, le=86_400)] = 120
+    anchor_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60
     due_seconds: DueSeconds = DueSeconds()
 
 

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from chat.assembly import Content, read_content
 from chat.node.ports import Args
 from chat.protocol.wire import pack
+from chat.room.trail import Seals
 from chat.settings import default_config
 from chat.store.address import connect
 from chat.store.broker import Broker
@@ -21,6 +22,7 @@ from chat.store.embedded import EmbeddedStore
 from chat.store.keys import in_room
 from chat.store.people import People
 from chat.store.review import Review
+from chat.tokens import load_key
 
 DAY = 86_400
 OPEN = {"title": "Blue", "slow_mode": "0", "locked": "0", "turns": "0", "hold": "none", "closed": "0"}
@@ -181,6 +183,11 @@ async def first(scene: Scene) -> str:
 _rooms = itertools.count(1)
 
 
+def no_seal(room: str) -> bytes:
+    """For brokers whose calls write no audit entry."""
+    raise AssertionError(room)
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def store(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """The address of an embedded store that lasts as long as the tests."""
@@ -197,9 +204,9 @@ async def client(store: str) -> AsyncIterator[Redis]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def broker(store: str) -> AsyncIterator[Broker]:
+async def broker(store: str, keys_folder: Path) -> AsyncIterator[Broker]:
     """A broker over it."""
-    opened = Broker(store, "n1")
+    opened = Broker(store, "n1", Seals(load_key(keys_folder).secret).pads)
     await opened.open()
     yield opened
     await opened.close()

@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "invite": "make, list and revoke invite links",
     "room": "list, add and close rooms",
     "staff": "list, add and revoke staff",
+    "audit": "list, verify and export what staff did",
     "check": "say what moderation would do with a text, and why",
     "evaluate": "measure moderation on labelled texts",
     "doctor": "look for what needs mending",

@@ -1,4 +1,4 @@
-"""The review desk: the queue, attending, claims and decisions, reports, bans, the audit trail."""
+"""The review desk: the queue, attending, claims and decisions, reports, bans."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from chat.node.guide import MUTED, REMOVED, as_frames
 from chat.node.node import Node, clean, may_see, new_flag_id, now_ms, refuse_unless_ok, room_of
 from chat.node.session import Session
 from chat.node.speech import ask_help, judge_label
-from chat.protocol.commands import Attend, Audit, Ban, Claim, Decide, Help, Report, Unban, Unclaim, Watch
+from chat.protocol.commands import Attend, Ban, Claim, Decide, Help, Report, Unban, Unclaim, Watch
 from chat.protocol.errors import ErrorCode, Refused
-from chat.protocol.events import Claimed, FlagEvent, Ok, Page, Queue, SupportGiven
+from chat.protocol.events import Claimed, FlagEvent, Ok, Queue, SupportGiven
 from chat.protocol.fields import Role
 from chat.protocol.wire import pack, unpack
 from chat.room.permissions import RIGHTS, may_act_on
@@ -50,7 +50,7 @@ async def watch(node: Node, session: Session, command: Watch) -> Queue:
     if not rooms:
         raise Refused(ErrorCode.FORBIDDEN)
     for name in rooms:
-        if await _has_lost_role(node, session, name):
+        if await has_lost_role(node, session, name):
             raise Refused(ErrorCode.FORBIDDEN)
         async with node.hub.opened(name) as opened:
             opened.watchers.add(session)
@@ -64,7 +64,7 @@ async def watch(node: Node, session: Session, command: Watch) -> Queue:
     return Queue(flags=[flag for flag in flags if may_see(session, flag)])
 
 
-async def _has_lost_role(node: Node, session: Session, room: str) -> bool:
+async def has_lost_role(node: Node, session: Session, room: str) -> bool:
     """The store's word on a grant is newer than the token's."""
     caller = node.caller(session)
     standing = await node.broker.standing(room, caller.id)
@@ -87,7 +87,7 @@ async def _find(node: Node, session: Session, flag: str, command: str) -> tuple[
     found = await node.review.flag(room, flag)
     if found is None or not may_see(session, found):
         raise Refused(ErrorCode.NOT_FOUND)
-    if role.rank < least.rank or await _has_lost_role(node, session, room):
+    if role.rank < least.rank or await has_lost_role(node, session, room):
         raise Refused(ErrorCode.FORBIDDEN)
     return room, role, found
 
@@ -310,27 +310,3 @@ async def _ban_everywhere(node: Node, session: Session, user: str, seconds: int,
         )
         refuse_unless_ok(await node.broker.act(room, args))
     await node.people.ban(user, now_ms() + seconds * 1000 if seconds else 0)
-
-
-async def audit(node: Node, session: Session, command: Audit) -> Page:
-    """What staff did, in one room or in all that the caller moderates; the newest last."""
-    caller = node.caller(session)
-    known = await node.hub.known()
-    if command.room is not None:
-        role = caller.role(command.room) if command.room in known else None
-        if role is None:
-            raise Refused(ErrorCode.NOT_FOUND)
-        if role.rank < Role.MODERATOR.rank or await _has_lost_role(node, session, command.room):
-            raise Refused(ErrorCode.FORBIDDEN)
-        rooms = [command.room]
-    else:
-        rooms = [room for room in known if (held := caller.role(room)) and held.rank >= Role.MODERATOR.rank]
-        if not rooms:
-            raise Refused(ErrorCode.FORBIDDEN)
-    found: list[dict[str, Any]] = []
-    for room in rooms:
-        found += await node.review.audit(room, command.before or 0, command.limit)
-    if command.user is not None:
-        found = [entry for entry in found if command.user in (entry.get("user"), entry["by"]["id"])]
-    found.sort(key=lambda entry: entry["at"])
-    return Page(room=command.room, events=found[-command.limit :])

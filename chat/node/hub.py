@@ -28,6 +28,7 @@ LOOK_EVERY = 1.0
 
 PrivateHeard = Callable[[Room, str, dict[str, Any]], None]
 FlagHeard = Callable[[Room, dict[str, Any]], None]
+Work = Callable[[], Coroutine[Any, Any, None]]
 Missing = Callable[[Room, Session], Coroutine[Any, Any, None]]
 
 
@@ -54,17 +55,21 @@ class Hub:
         self._opening: dict[str, asyncio.Task[Room]] = {}
         self._known: Mapping[str, str] = {}
         self._known_at = 0.0
+        self._works: list[tuple[Work, float]] = [
+            (self._poll, POLL_EVERY),
+            (self._renew, RENEW_EVERY),
+            (self._look, LOOK_EVERY),
+        ]
         self._tasks: list[asyncio.Task[None]] = []
         self._odd: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin what goes on by itself."""
-        for work, every in (
-            (self._poll, POLL_EVERY),
-            (self._renew, RENEW_EVERY),
-            (self._look, LOOK_EVERY),
-        ):
-            self._tasks.append(asyncio.create_task(self._repeat(work, every)))
+        self._tasks += [asyncio.create_task(self._repeat(work, every)) for work, every in self._works]
+
+    def also(self, work: Work, every: float) -> None:
+        """Do this every so many seconds as well, from `start` on."""
+        self._works.append((work, every))
 
     async def stop(self) -> None:
         """End it."""
@@ -173,7 +178,7 @@ class Hub:
 
     # ── what goes on by itself ───────────────────────────────────────────────────────────────────
 
-    async def _repeat(self, work: Callable[[], Coroutine[Any, Any, None]], every: float) -> None:
+    async def _repeat(self, work: Work, every: float) -> None:
         while True:
             await asyncio.sleep(every)
             try:

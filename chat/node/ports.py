@@ -164,6 +164,9 @@ class Review(Protocol):
     async def audit(self, room: str, before: int, limit: int) -> list[Args]:
         """What staff did, in order: the last `limit` entries before a number (0: the newest)."""
 
+    async def audit_before(self, room: str, at: int) -> int:
+        """The number of a room's first entry at or after a time, or one past the last."""
+
 
 class Outlet(Protocol):
     """One connection's way out."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from chat.node import desk, entrance, guide, speech
+from chat.node import audit, desk, entrance, guide, speech
 from chat.node.node import Node, now_ms
 from chat.node.ports import Unavailable
 from chat.node.session import Session
@@ -67,7 +67,7 @@ HANDLERS: dict[str, Handler] = {
     "decide": desk.decide,
     "ban": desk.ban,
     "unban": desk.unban,
-    "audit": desk.audit,
+    "audit": audit.audit,
     "ping": _ping,
 }
 LATER = RESERVED | {"aside", "appeal"}

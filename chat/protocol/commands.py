@@ -319,7 +319,7 @@ class Appeal(_Command, tag="appeal", kw_only=True):
 
 
 class Audit(_Command, tag="audit", kw_only=True):
-    """Read what staff did."""
+    """Read what staff did: of a room before an entry's `n`, of all rooms before a time."""
 
     room: Room | None = None
     user: User | None = None

@@ -113,6 +113,15 @@ def unpack(entry: bytes) -> dict[str, Any]:
     return value
 
 
+def unpack_or_none(entry: bytes) -> dict[str, Any] | None:
+    """The same where it may be none: nothing that is stored there ends the caller."""
+    try:
+        value = _any_msgpack.decode(entry)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def transcode(entry: bytes, form: Format) -> bytes:
     """A log entry as a frame: the same bytes in msgpack, written anew in JSON."""
     return entry if form is Format.MSGPACK else _json_encoder.encode(_any_msgpack.decode(entry))

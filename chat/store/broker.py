@@ -16,7 +16,7 @@ import structlog
 from chat.node.ports import Args, Hear, Snapshot, Unavailable
 from chat.store.keys import IDENTITY, NODES, ROOMS, canary, in_room, is_room_id, ready
 from chat.store.link import Link, Word
-from chat.store.scripts import Script, Scripts, raw
+from chat.store.scripts import Script, Scripts, Seal, raw
 
 log = structlog.get_logger(__name__)
 
@@ -30,11 +30,11 @@ _NUMBER = struct.Struct(">Q")
 class Broker:
     """Implements `chat.node.ports.Broker`."""
 
-    def __init__(self, url: str, node: str) -> None:
+    def __init__(self, url: str, node: str, seal: Seal) -> None:
         self.node = node
         self._calls = Link(url, "hearth-calls")
         self._ear = Link(url, "hearth-ear", on_push=self._hear)
-        self._scripts = Scripts(self._calls)
+        self._scripts = Scripts(self._calls, seal)
         self._channels: dict[bytes, tuple[Hear, Callable[[], None]]] = {}
         self._heard_at = time.monotonic()
         self._tasks: list[asyncio.Task[None]] = []
@@ -190,26 +190,25 @@ class Broker:
         await self.ask("HSETNX", ROOMS, room, msgpack.packb([time.time_ns() // 1000, title]))
         return is_new
 
-    async def snapshot(self, room: str) -> Snapshot:
-        """The room at one moment: all reads in one transaction."""
-        calls = [
-            self._calls.call(*words)
-            for words in (
-                ("MULTI",),
-                ("HGETALL", in_room(room, "room")),
-                ("HGET", in_room(room, "heads"), ":room"),
-                ("HGETALL", in_room(room, "pins")),
-                ("LRANGE", in_room(room, "hands"), 0, -1),
-                ("HVALS", in_room(room, "here")),
-                ("EXEC",),
-            )
-        ]
+    async def together(self, *commands: Sequence[Word]) -> list[Any]:
+        """Several reads at one moment. Raises Unavailable."""
+        calls = [self._calls.call(*words) for words in (("MULTI",), *commands, ("EXEC",))]
         for answer in calls[:-1]:
             self._forget(answer)
         try:
-            fields, head, pins, hands, here = await calls[-1]
+            return list(await calls[-1])
         except hiredis.HiredisError:
             raise Unavailable from None
+
+    async def snapshot(self, room: str) -> Snapshot:
+        """The room at one moment: all reads in one transaction."""
+        fields, head, pins, hands, here = await self.together(
+            ("HGETALL", in_room(room, "room")),
+            ("HGET", in_room(room, "heads"), ":room"),
+            ("HGETALL", in_room(room, "pins")),
+            ("LRANGE", in_room(room, "hands"), 0, -1),
+            ("HVALS", in_room(room, "here")),
+        )
         return Snapshot(
             room={text(name): text(value) for name, value in fields.items()},
             head=int(head or 0),

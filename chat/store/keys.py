@@ -3,7 +3,7 @@
 | key | kind | holds |
 | --- | --- | --- |
 | `hearth:{ROOM}:room` | hash | projection of the room's state, and its epoch |
-| `hearth:{ROOM}:heads` | hash | last number of each log: `:room`, `:audit`, a person's; `:chain`, `:low` |
+| `hearth:{ROOM}:heads` | hash | last number of each log: `:room`, `:audit`, a person's; `:chain`, `:sealed`, `:low` |
 | `hearth:{ROOM}:log` | hash | seq to entry, as it stands now |
 | `hearth:{ROOM}:pins` | hash | pinned seq to time it ends, 0 for none |
 | `hearth:{ROOM}:hands` | list | users whose hands are up, in order |
@@ -15,12 +15,14 @@
 | `hearth:{ROOM}:queue` | sorted set | open flags by severity, then by when they are due |
 | `hearth:{ROOM}:flags:USER` | sorted set | all flags about a person, by when they were opened |
 | `hearth:{ROOM}:flagged` | hash | seq to its flag |
-| `hearth:{ROOM}:audit` | hash | number to audit entry, each with the digest of the one before |
+| `hearth:{ROOM}:audit` | hash | number to audit entry, each with the keyed digest of the one before |
+| `hearth:{ROOM}:words` | hash | number of an audit entry to its note or reason |
 | `hearth:{ROOM}:here` | hash | user to who they are and on which nodes |
 | `hearth:{ROOM}:leases` | hash | node to when its word about who is here ends |
 | `hearth:{store}:identity` | hash | schema, key fingerprint, epoch, run id |
 | `hearth:{store}:rooms` | hash | room to its title, in the order made |
 | `hearth:{people}:user:USER` | hash | name, choices, grants, ban, the invite they came by |
+| `hearth:{store}:anchors` | list | signed lists of where the audit trails end, the newest first |
 | `hearth:{people}:names` | hash | folded name to user |
 | `hearth:{people}:staff` | set | users with a grant from the command line |
 | `hearth:{people}:banned` | set | users that are banned |
@@ -40,6 +42,7 @@ import re
 
 IDENTITY = "hearth:{store}:identity"
 ROOMS = "hearth:{store}:rooms"
+ANCHORS = "hearth:{store}:anchors"
 NAMES = "hearth:{people}:names"
 STAFF = "hearth:{people}:staff"
 BANNED = "hearth:{people}:banned"

@@ -11,6 +11,8 @@ from chat.node.ports import Args
 from chat.store.broker import Broker, text
 from chat.store.keys import in_room
 
+PAGE = 1_000
+"""Audit entries read at once."""
 _RANK = {"none": 0, "low": 1, "moderate": 2, "high": 3, "imminent": 4}
 
 
@@ -19,6 +21,7 @@ class Review:
 
     def __init__(self, broker: Broker) -> None:
         self._ask = broker.ask
+        self._together = broker.together
 
     async def flag(self, room: str, flag: str) -> Args | None:
         """One flag as it stands now."""
@@ -48,5 +51,48 @@ class Review:
         numbers = range(max(1, last - limit + 1), last + 1)
         if not numbers:
             return []
-        found = await self._ask("HMGET", in_room(room, "audit"), *numbers)
-        return [msgpack.unpackb(entry) for entry in found if entry is not None]
+        found, words = await asyncio.gather(
+            self._ask("HMGET", in_room(room, "audit"), *numbers),
+            self._ask("HMGET", in_room(room, "words"), *numbers),
+        )
+        pairs = zip(found, words, strict=True)
+        return [_told(msgpack.unpackb(entry), said) for entry, said in pairs if entry is not None]
+
+    async def audit_before(self, room: str, at: int) -> int:
+        """The number of a room's first entry at or after a time, or one past the last."""
+        low, high = 1, int(await self._ask("HGET", in_room(room, "heads"), ":audit") or 0) + 1
+        while low < high:
+            middle = (low + high) // 2
+            entry = await self._ask("HGET", in_room(room, "audit"), middle)
+            if entry is not None and msgpack.unpackb(entry)["at"] >= at:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    async def trail(self, room: str) -> Args:
+        """A whole trail as it stands now, bytes and all: what `chat.room.trail.Trail` holds."""
+        (n, chain, sealed), kept, words = await self._together(
+            ("HMGET", in_room(room, "heads"), ":audit", ":chain", ":sealed"),
+            ("HLEN", in_room(room, "audit")),
+            ("HGETALL", in_room(room, "words")),
+        )
+        entries: list[bytes | None] = []
+        for first in range(1, int(n or 0) + 1, PAGE):
+            numbers = range(first, min(first + PAGE, int(n) + 1))
+            entries += await self._ask("HMGET", in_room(room, "audit"), *numbers)
+        return {
+            "room": room,
+            "entries": entries,
+            "words": {int(number): text(said) for number, said in words.items()},
+            "kept": kept,
+            "chain": text(chain or b""),
+            "sealed": text(sealed or b""),
+        }
+
+
+def _told(entry: Args, words: bytes | None) -> Args:
+    """An entry with its note or reason."""
+    if words is not None:
+        entry["reason"] = text(words)
+    return entry

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from enum import StrEnum
 from importlib.resources import files
 from typing import Any
@@ -14,6 +15,9 @@ import msgpack
 from chat.node.ports import Unavailable
 from chat.store.keys import in_room
 from chat.store.link import Link
+
+Seal = Callable[[str], bytes]
+"""A room's key for its audit trail, as HMAC's inner and outer block."""
 
 
 class Script(StrEnum):
@@ -26,10 +30,12 @@ class Script(StrEnum):
     REDEEM = "redeem"
 
 
+_LUA = files("chat.store") / "lua"
+
+
 def source(script: Script) -> str:
     """The script as the store runs it."""
-    folder = files("chat.store") / "lua"
-    return (folder / "common.lua").read_text("utf-8") + (folder / f"{script}.lua").read_text("utf-8")
+    return (_LUA / "common.lua").read_text("utf-8") + (_LUA / f"{script}.lua").read_text("utf-8")
 
 
 SOURCES = {script: source(script) for script in Script}
@@ -37,14 +43,18 @@ DIGESTS = {
     script: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for script, text in SOURCES.items()
 }
 
+AUDITING = frozenset(script for script in Script if "audit" in (_LUA / f"{script}.lua").read_text("utf-8"))
+"""Scripts that may write an audit entry, and need the room's key for it."""
+
 _pack = msgpack.Packer(use_bin_type=False).pack
 
 
 class Scripts:
     """Runs scripts on a link."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, seal: Seal) -> None:
         self._link = link
+        self._seal = seal
 
     def load(self) -> list[asyncio.Future[Any]]:
         """Make the store know all scripts."""
@@ -58,6 +68,8 @@ class Scripts:
         Raises Unavailable where it is not known whether the script ran.
         """
         args["room"] = room
+        if script in AUDITING:
+            args["seal"] = self._seal(room)
         words = (DIGESTS[script], 1, in_room(room, "room"), _pack(args))
         try:
             try:

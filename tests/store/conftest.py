@@ -1,5 +1,5 @@
 """The session's store, for these tests."""
 
-from tests.stored import broker, client, people, review, scene, store
+from tests.stored import broker, client, keys_folder, people, review, scene, store
 
-__all__ = ["broker", "client", "people", "review", "scene", "store"]
+__all__ = ["broker", "client", "keys_folder", "people", "review", "scene", "store"]

@@ -11,7 +11,7 @@ from chat.node.ports import Unavailable
 from chat.store import broker as module
 from chat.store.broker import Broker
 from chat.store.keys import in_room
-from tests.stored import ANN, OPEN, Scene
+from tests.stored import ANN, OPEN, Scene, no_seal
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.asyncio
 @pytest_asyncio.fixture(loop_scope="session")
 async def other(store: str) -> AsyncIterator[Broker]:
     """A second node's."""
-    opened = Broker(store, "n2")
+    opened = Broker(store, "n2", no_seal)
     await opened.open()
     yield opened
     await opened.close()
@@ -78,7 +78,7 @@ async def test_a_node_that_does_not_hear_itself_is_not_healthy_and_listens_anew(
     """The subscription is gone while its connection stands."""
     monkeypatch.setattr(module, "CANARY_EVERY", 0.05)
     monkeypatch.setattr(module, "DEAF_AFTER", 0.3)
-    broker = Broker(store, "n3")
+    broker = Broker(store, "n3", no_seal)
     await broker.open()
     await wait_until(lambda: broker.is_healthy)
     broker._ear.tell("UNSUBSCRIBE", "hearth:canary:n3")

@@ -17,6 +17,7 @@ from chat.store import link as module
 from chat.store.embedded import EmbeddedStore
 from chat.store.link import Link
 from chat.store.scripts import Script, Scripts
+from tests.stored import no_seal
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio
@@ -154,7 +155,7 @@ async def test_what_the_store_sends_unasked_goes_its_own_way(store: str, client:
 
 
 async def test_scripts_that_the_store_forgot_are_loaded_anew(link: Link, client: Redis) -> None:
-    scripts = Scripts(link)
+    scripts = Scripts(link, no_seal)
     await client.script_flush()
     args = {"op": "leave", "user": "ann", "node": "n", "lost": False}
     replies = await asyncio.gather(*(scripts.run(Script.PRESENCE, "t", dict(args)) for _ in range(3)))
@@ -164,5 +165,5 @@ async def test_scripts_that_the_store_forgot_are_loaded_anew(link: Link, client:
 
 async def test_a_script_that_fails_says_no_more_than_its_first_word(link: Link) -> None:
     with pytest.raises(Unavailable) as caught:
-        await Scripts(link).run(Script.ACT, "t", {"op": "secret"})
+        await Scripts(link, lambda _: b"seal").run(Script.ACT, "t", {"op": "secret"})
     assert "secret" not in str(caught.value)

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from chat.store.broker import Broker
 from chat.store.keys import NODES
 from chat.store.people import People, digest, fold_name
-from tests.stored import Scene
+from tests.stored import Scene, no_seal
 from tests.waiting import wait_until
 
 loop = pytest.mark.asyncio
@@ -22,7 +22,7 @@ loop = pytest.mark.asyncio
 @pytest_asyncio.fixture(loop_scope="session")
 async def elsewhere(store: str) -> AsyncIterator[People]:
     """The same people, as another node knows them."""
-    broker = Broker(store, "n9")
+    broker = Broker(store, "n9", no_seal)
     await broker.open()
     yield People(broker)
     await broker.close()

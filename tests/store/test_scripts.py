@@ -3,23 +3,28 @@
 import asyncio
 import hashlib
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
+from chat.room.trail import Seals
 from chat.store import keys
 from chat.store.broker import Broker
 from chat.store.keys import in_room
 from chat.store.review import Review
 from chat.store.scripts import DIGESTS, SOURCES, Script
+from chat.tokens import load_key
 from tests.stored import ADA, ANN, BEN, FAY, HELD, MIA, Scene
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio
 
 
-async def test_every_staff_act_is_audited_in_a_chain(scene: Scene, review: Review, client: Redis) -> None:
+async def test_every_staff_act_is_audited_in_a_chain(
+    scene: Scene, review: Review, client: Redis, keys_folder: Path
+) -> None:
     for who in (ANN, ADA):
         await scene.enter(who)
     await scene.post(ANN, "a", "one")
@@ -32,12 +37,14 @@ async def test_every_staff_act_is_audited_in_a_chain(scene: Scene, review: Revie
     await scene.decide(MIA, held["answer"]["flag"], "retract")
     entries = await review.audit(scene.room, 0, 100)
     assert [entry["action"] for entry in entries] == ["warn", "mute", "unmute", "grant", "claim", "decide"]
+    assert entries[1]["reason"] == "r", "a reason stands beside its entry"
     raw: dict[Any, Any] = await client.hgetall(in_room(scene.room, "audit"))
-    before = ""
+    assert not any(b"reason" in entry for entry in raw.values())
+    seals, before = Seals(load_key(keys_folder).secret), ""
     for number, entry in enumerate(entries, 1):
         assert (entry["n"], entry["prev"], entry["room"]) == (number, before, scene.room)
         assert entry["by"]["id"]
-        before = hashlib.sha1(raw[str(number).encode()], usedforsecurity=False).hexdigest()
+        before = seals.of_entry(scene.room, raw[str(number).encode()])
     assert await client.hget(in_room(scene.room, "heads"), ":chain") == before.encode()
 
 

@@ -67,6 +67,9 @@ function ops.grant()
   audit('grant', {user = arg.user, role = arg.grant})
 end
 
+-- what, user or nothing, reason or nothing: somebody of staff reads private things
+function ops.read() audit_read(arg.what, {user = arg.user, reason = arg.reason}) end
+
 -- seq: a message; staff's own, or that of anyone below
 function ops.retract()
   local entry = message_at(arg.seq)

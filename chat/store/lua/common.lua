@@ -1,7 +1,7 @@
 -- What all scripts share. It goes before each of them.
 --
 -- KEYS[1]  hearth:{ROOM}:room; every other key of the room is made from it, in the same slot
--- ARGV[1]  one msgpack map of arguments
+-- ARGV[1]  one msgpack map of arguments; `seal`, for scripts that write audit entries: the key's two blocks
 --
 -- Time is the store's, in milliseconds. An event comes as a msgpack map of at most 13 fields without number and
 -- time; both are appended to its bytes, so that what is kept, what is published and what clients read are the same.
@@ -82,15 +82,42 @@ local function known_rank(who)
   return RANK[who.role or who.seen or 'participant'] or 1
 end
 
--- Append to the room's audit trail: each entry carries the digest of the one before.
+-- HMAC-SHA1 by the room's key, whose inner and outer block are `arg.seal`.
+local function seal(bytes)
+  local inner = redis.sha1hex(string.sub(arg.seal, 1, 64) .. bytes)
+  local digest = string.gsub(inner, '..', function(pair) return string.char(tonumber(pair, 16)) end)
+  return redis.sha1hex(string.sub(arg.seal, 65) .. digest)
+end
+
+-- Append to the room's audit trail: each entry carries the digest of the one before, and the head is sealed, so that
+-- a trail that was cut has none that fits. A note or reason stays apart, to go with its person.
 local function audit(action, fields)
   local number = redis.call('HINCRBY', P .. 'heads', ':audit', 1)
+  local words = fields.note or fields.reason
+  fields.note, fields.reason = nil, nil
+  if words and words ~= '' then
+    redis.call('HSET', P .. 'words', number, words)
+    fields.words = seal('w' .. number .. ':' .. words)
+  end
   fields.n, fields.at, fields.action, fields.room = number, now, action, arg.room
   fields.by = fields.by or arg.by
   fields.prev = redis.call('HGET', P .. 'heads', ':chain') or ''
   local entry = cmsgpack.pack(fields)
+  local last = seal('e' .. entry)
   redis.call('HSET', P .. 'audit', number, entry)
-  redis.call('HSET', P .. 'heads', ':chain', redis.sha1hex(entry))
+  redis.call('HSET', P .. 'heads', ':chain', last, ':sealed', seal('h' .. number .. ':' .. last))
+end
+
+-- A reading of private things, once for as long as it goes on page after page.
+local function audit_read(what, fields)
+  local last = redis.call('HGET', P .. 'audit', redis.call('HGET', P .. 'heads', ':audit') or '0')
+  local before = last and cmsgpack.unpack(last)
+  if before and before.action == 'read' and before.what == what and before.by.id == arg.by.id
+    and before.user == fields.user and before.flag == fields.flag and now - before.at < 600000 then
+    return
+  end
+  fields.what = what
+  audit('read', fields)
 end
 
 local function flag_of(id)
