@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from chat.node.clocks import Clocks
 from chat.node.entrance import enter_anew
 from chat.node.node import Node, now_ms
 from chat.node.ports import Unavailable
@@ -182,10 +183,14 @@ async def _running(
         own.on_restart = lambda _: node.hub.soon(look_at_epoch())
     node.hub.on_missing = lambda room, session: enter_anew(node, room, session)
     node.hub.also(stored.anchors.write, settings.review.anchor_seconds)
+    clocks = Clocks(node)
+    node.on_flag = clocks.heard
     node.start()
+    clocks.start()
     try:
         yield node, is_fresh
     finally:
+        await clocks.stop()
         await node.hub.stop()
         with contextlib.suppress(Unavailable):
             await stored.anchors.write()

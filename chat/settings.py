@@ -81,12 +81,41 @@ class DueSeconds(Part):
         return float(getattr(self, severity))
 
 
+def _check_waits(waits: tuple[float, ...]) -> tuple[float, ...]:
+    if list(waits) != sorted(set(waits)):
+        raise ValueError("each wait is counted from the beginning, so each is longer than the one before")
+    return waits
+
+
+Waits = Annotated[
+    tuple[Annotated[float, Field(gt=0, le=86_400)], ...],
+    Field(min_length=1, max_length=10),
+    AfterValidator(_check_waits),
+]
+
+
+class ClockSeconds(Part):
+    """When the next in the chain is called while nobody is with the author, counted from the flag's beginning."""
+
+    moderate: Waits = (300, 600, 900)
+    high: Waits = (120, 240)
+    imminent: Waits = (30, 60)
+
+    def __getitem__(self, severity: str) -> tuple[float, ...]:
+        if severity not in type(self).model_fields:
+            raise KeyError(severity)
+        found: tuple[float, ...] = getattr(self, severity)
+        return found
+
+
 class Review(Part):
-    """The staff's queue: how long a claim lasts and how soon a flag is due."""
+    """The staff's queue: how long a claim lasts, how soon a flag is due, and when the next in the chain is called."""
 
     lease_seconds: Annotated[float, Field(ge=1, le=86_400)] = 120
     anchor_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60
+    follow_up_hours: Annotated[float, Field(gt=0, le=24 * 30)] = 24
     due_seconds: DueSeconds = DueSeconds()
+    clock_seconds: ClockSeconds = ClockSeconds()
 
 
 def _check_store(url: str) -> str:
@@ -288,6 +317,8 @@ class RoomPolicy(Part):
     hold: Hold = Hold.NONE
     turns: bool = False
     phases: tuple[Phase, ...] = ()
+    answer_seconds: Seconds = 180
+    nudge_peers: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,16 @@ from typing import Any
 
 import msgspec
 
+from chat.node.cards import given
 from chat.node.guide import MUTED, REMOVED, as_frames
 from chat.node.node import Node, clean, may_see, new_flag_id, now_ms, refuse_unless_ok, room_of
 from chat.node.session import Session
 from chat.node.speech import ask_help, judge_label
 from chat.protocol.commands import Attend, Ban, Claim, Decide, Help, Report, Unban, Unclaim, Watch
 from chat.protocol.errors import ErrorCode, Refused
-from chat.protocol.events import Claimed, FlagEvent, Ok, Queue, SupportGiven
+from chat.protocol.events import Claimed, FlagEvent, Ok, Queue
 from chat.protocol.fields import Role
-from chat.protocol.wire import pack, unpack
+from chat.protocol.wire import unpack
 from chat.room.permissions import RIGHTS, may_act_on
 from moderation import Category, Severity
 from moderation.pipeline import FAILED
@@ -55,10 +56,12 @@ async def watch(node: Node, session: Session, command: Watch) -> Queue:
         async with node.hub.opened(name) as opened:
             opened.watchers.add(session)
             session.watched = session.watched | {name}
+        await node.hub.tell_watchers(name)
     for name in session.watched - set(rooms):
         if (left := node.hub.rooms.get(name)) is not None:
             left.watchers.discard(session)
             node.hub.let_go(left)
+            await node.hub.tell_watchers(name)
     session.watched = frozenset(rooms)
     flags = await node.review.open_flags(rooms)
     return Queue(flags=[flag for flag in flags if may_see(session, flag)])
@@ -123,18 +126,7 @@ async def _seen(node: Node, room: str, flag: dict[str, Any]) -> bytes:
             seen=True,
             held=flag["verdict"] == "held",
         )
-    return pack(
-        SupportGiven(
-            room=room,
-            key=flag.get("key", ""),
-            severity=card.severity,
-            seen=True,
-            text=card.text,
-            helplines=[dict(line) for line in card.helplines],
-            resources=[dict(line) for line in card.resources],
-            neutral=card.neutral,
-        )
-    )
+    return given(room, card)
 
 
 async def claim(node: Node, session: Session, command: Claim) -> Claimed:
@@ -206,6 +198,7 @@ async def decide(node: Node, session: Session, command: Decide) -> Ok:
         node, session, command.flag, "decide",
         action=command.action, note=clean(command.note), text=text, warning=warning,
         seconds=command.seconds or 0, rev=command.rev, told=TOLD,
+        follow_up=int(node.settings.review.follow_up_hours * 3_600_000),
     )  # fmt: skip
     session.claims.pop(command.flag, None)
     if command.action == "ban":

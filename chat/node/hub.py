@@ -27,6 +27,7 @@ LEASE = 15_000
 LOOK_EVERY = 1.0
 
 PrivateHeard = Callable[[Room, str, dict[str, Any]], None]
+NoticeHeard = Callable[[Room, dict[str, Any]], None]
 FlagHeard = Callable[[Room, dict[str, Any]], None]
 Work = Callable[[], Coroutine[Any, Any, None]]
 Missing = Callable[[Room, Session], Coroutine[Any, Any, None]]
@@ -51,6 +52,7 @@ class Hub:
         """Slow readers cut since the start."""
         self.on_private: PrivateHeard = lambda *_: None
         self.on_flag: FlagHeard = lambda *_: None
+        self.on_notice: NoticeHeard = lambda *_: None
         self.on_missing: Missing = _nobody
         self._opening: dict[str, asyncio.Task[Room]] = {}
         self._known: Mapping[str, str] = {}
@@ -133,6 +135,7 @@ class Hub:
             backlog=self.settings.limits.backlog,
             on_private=self.on_private,
             on_flag=self.on_flag,
+            on_notice=self.on_notice,
         )
         try:
             await made.open(self.review)
@@ -211,6 +214,27 @@ class Hub:
                 mailbox = room.mailboxes.get(user)
                 if mailbox is not None and mailbox.sessions:
                     await self.on_missing(room, next(iter(mailbox.sessions)))
+        await asyncio.gather(*(self.tell_watchers(room.id) for room in self.rooms.values() if room.watchers))
+
+    async def tell_watchers(self, name: str) -> None:
+        """Tell the store who of staff watches a room here: a notice reaches them."""
+        room = self.rooms.get(name)
+        watchers = {}
+        for session in room.watchers if room is not None else ():
+            role = session.caller.role(name) if session.caller is not None else None
+            if session.caller is not None and role is not None and role.is_staff:
+                watchers[session.caller.id] = {
+                    "id": session.caller.id,
+                    "name": session.caller.name,
+                    "role": str(role),
+                }
+        args = {
+            "op": "watch",
+            "node": self.broker.node,
+            "lease": LEASE,
+            "watchers": list(watchers.values()),
+        }
+        await self.broker.presence(name, args)
 
     async def _look(self) -> None:
         """Cut stalled readers, end sessions without a hello or with an expired token."""

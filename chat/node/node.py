@@ -17,9 +17,10 @@ from chat.node.ports import Broker, People, Review, Unavailable
 from chat.node.rooms import Room
 from chat.node.session import Caller, Session, member_of
 from chat.protocol.errors import CloseCode, ErrorCode, Refused
-from chat.protocol.events import Member
+from chat.protocol.events import Member, Notice
 from chat.protocol.fields import Role
 from chat.room.care import Care
+from chat.room.notices import notice_text
 from chat.room.permissions import RIGHTS, may
 from chat.settings import Rooms, Settings
 from chat.tokens import Claims
@@ -87,6 +88,9 @@ class Node:
         self.hub = Hub(settings, rooms, broker, review)
         self.hub.on_private = self._heard_private
         self.hub.on_flag = self._heard_flag
+        self.hub.on_notice = self._heard_notice
+        self.on_flag: Callable[[Mapping[str, Any]], None] = lambda _: None
+        """Told of each flag as it stands now: whoever keeps its clock."""
 
     def start(self) -> None:
         """Begin to serve."""
@@ -153,6 +157,26 @@ class Node:
     def _heard_flag(self, room: Room, flag: dict[str, Any]) -> None:
         self.counts.flags += flag["rev"] == 1
         room.show_flag(flag, may_see)
+        self.on_flag(flag)
+
+    def _heard_notice(self, room: Room, event: dict[str, Any]) -> None:
+        """A word to staff: to those that it names, else to all who watch the room or are in it.
+
+        Never to whoever it is about.
+        """
+        to, about = event.pop("to", None), event.pop("about", None)
+        least = Role(event.pop("least", Role.FACILITATOR))
+        if to is None:
+            here = (member.id for member in room.people.values() if Role(member.role).is_staff)
+            watch = (session.caller.id for session in room.watchers if session.caller is not None)
+            to = {*here, *watch}
+        text = notice_text(event["code"], room.state.title or room.id)
+        notice = Notice(text=text, **{name: value for name, value in event.items() if name != "type"})
+        for user in to:
+            for session in tuple(self.hub.by_user.get(user, ())):
+                role = session.caller.role(room.id) if session.caller is not None else None
+                if user != about and role is not None and role.rank >= least.rank:
+                    session.send(notice)
 
     async def leave(self, session: Session, name: str, *, is_lost: bool) -> None:
         """Take a session out of a room, and its person where it was their last one here."""
@@ -197,6 +221,7 @@ class Node:
             if room is not None:
                 room.watchers.discard(session)
                 self.hub.let_go(room)
+                self.hub.soon(self.hub.tell_watchers(name))
         session.watched = frozenset()
         for name in tuple(session.rooms):
             await self._unless_away(self.leave(session, name, is_lost=session.is_lost))
@@ -249,6 +274,7 @@ def unwatch(node: Node, session: Session) -> None:
             room.watchers.discard(session)
             session.watched = session.watched - {name}
             node.hub.let_go(room)
+            node.hub.soon(node.hub.tell_watchers(name))
 
 
 def may_see(session: Session, flag: Mapping[str, Any]) -> bool:

@@ -81,6 +81,12 @@ class Broker(Protocol):
     async def presence(self, room: str, args: Args) -> Args:
         """Enter, leave, or say who is still here."""
 
+    async def clock(self, room: str, args: Args) -> Args:
+        """See what is due in a room, or take one thing that is."""
+
+    async def due(self, rooms: Sequence[str]) -> tuple[int, Mapping[str, int]]:
+        """The store's time, and for each room when its next clock is due; rooms without one are left out."""
+
     def subscribe(self, room: str, kind: str, hear: Hear, caught_up: Callable[[], None]) -> None:
         """Hear a channel; `caught_up` is called at each confirmation: read the log from where you are."""
 
@@ -160,6 +166,9 @@ class Review(Protocol):
 
     async def flags_of(self, room: str, user: str, limit: int) -> list[Args]:
         """Flags about one person, the newest first."""
+
+    async def follow_ups(self, rooms: Sequence[str]) -> list[Args]:
+        """Whom somebody is to ask after, the longest due first."""
 
     async def audit(self, room: str, before: int, limit: int) -> list[Args]:
         """What staff did, in order: the last `limit` entries before a number (0: the newest)."""

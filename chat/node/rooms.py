@@ -57,6 +57,7 @@ class Room:
         backlog: int,
         on_private: Callable[[Room, str, dict[str, Any]], None],
         on_flag: Callable[[Room, dict[str, Any]], None],
+        on_notice: Callable[[Room, dict[str, Any]], None],
     ) -> None:
         self.id = room
         self.policy = policy
@@ -79,6 +80,7 @@ class Room:
         self._pins = PinClock(room, broker)
         self._on_private = on_private
         self._on_flag = on_flag
+        self._on_notice = on_notice
         self._joined: dict[str, Member] = {}
         self._left: dict[str, Role] = {}
         self._lost: dict[str, Role] = {}
@@ -324,7 +326,11 @@ class Room:
         self._on_private(self, user, event)
 
     def _hear_flag(self, _number: int, payload: bytes) -> None:
-        self._take_flag(unpack(payload))
+        event = unpack(payload)
+        if event["type"] == "notice":
+            self._on_notice(self, event)
+        else:
+            self._take_flag(event)
 
     def _take_flag(self, flag: dict[str, Any]) -> None:
         """A flag as it stands now; one that was heard of already, or is older than that, says nothing."""

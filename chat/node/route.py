@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from chat.node import audit, desk, entrance, guide, speech
+from chat.node import audit, desk, entrance, guide, rota, speech
 from chat.node.node import Node, now_ms
 from chat.node.ports import Unavailable
 from chat.node.session import Session
@@ -68,6 +68,8 @@ HANDLERS: dict[str, Handler] = {
     "ban": desk.ban,
     "unban": desk.unban,
     "audit": audit.audit,
+    "duty": rota.duty,
+    "follow_up": rota.follow_up,
     "ping": _ping,
 }
 LATER = RESERVED | {"aside", "appeal"}

@@ -321,6 +321,10 @@ def _args(node: Node, said: Said, body: bytes, *, waits: bool) -> dict[str, Any]
         args["flag"] = msgspec.to_builtins(_flag(said, severity))
     if "flag" in args:
         args["due"] = node.settings.review.due_seconds[severity.word]
+        if severity >= Severity.MODERATE:
+            args["wait"] = int(node.settings.review.clock_seconds[severity.word][0] * 1000)
+    if said.op == "post" and severity >= Severity.LOW and is_delivered and room.policy.answer_seconds:
+        args["reply_within"] = int(room.policy.answer_seconds * 1000)
     if card is not None:
         args["support"] = pack(_given(room, card))
         if is_delivered:

@@ -52,6 +52,8 @@ ANSWERS: Mapping[str, str | None] = {
     "unban": "ok",
     "appeal": "ok",
     "audit": "page",
+    "duty": "rota",
+    "follow_up": "tasks",
     "ping": "pong",
 }
 """The reply to each command that is not refused; None where there is none. Reserved ones have no row."""

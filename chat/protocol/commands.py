@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from chat.protocol.fields import (
     Country,
+    DutyState,
     Flag,
     Frame,
     Hold,
@@ -327,6 +328,21 @@ class Audit(_Command, tag="audit", kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
 
 
+class Duty(_Command, tag="duty", kw_only=True):
+    """Say whether one is on duty, in one room or in all one is staff of, or ask who is."""
+
+    room: Room | None = None
+    state: DutyState | None = None
+
+
+class FollowUp(_Command, tag="follow_up", kw_only=True):
+    """Read whom to ask after; with `flag`, say that it is done."""
+
+    room: Room | None = None
+    flag: Flag | None = None
+    note: Line | None = None
+
+
 class Ping(_Command, tag="ping", kw_only=True):
     """Ask for a sign of life."""
 
@@ -349,16 +365,8 @@ class Schedule(_Reserved, tag="schedule"):
     """Plan sessions."""
 
 
-class Duty(_Reserved, tag="duty"):
-    """Say whether one is on duty."""
-
-
 class Note(_Reserved, tag="note"):
     """Keep a note for colleagues."""
-
-
-class FollowUp(_Reserved, tag="follow_up"):
-    """Plan to ask after a person."""
 
 
 class Feedback(_Reserved, tag="feedback"):
@@ -443,13 +451,13 @@ Command = (
     | Unban
     | Appeal
     | Audit
+    | Duty
+    | FollowUp
     | Ping
     | Round
     | Yield
     | Schedule
-    | Duty
     | Note
-    | FollowUp
     | Feedback
     | CreateRoom
     | CloseRoom

@@ -144,13 +144,25 @@ class Claimed(_Reply, tag="claimed", kw_only=True):
     lease_until: int
 
 
+class Rota(_Reply, tag="rota", kw_only=True):
+    """Who of staff is there, or said something of their duty: `room`, `id`, `name`, `role`, `duty`, `is_here`."""
+
+    staff: list[Wire]
+
+
+class Tasks(_Reply, tag="tasks", kw_only=True):
+    """Whom to ask after, the longest due first: `flag`, `room`, `user`, `severity`, `owner`, `due_at`."""
+
+    tasks: list[Wire]
+
+
 class Pong(_Reply, tag="pong", kw_only=True):
     """Still here."""
 
     time: int
 
 
-Reply = Ok | Error | Welcome | Joined | Posted | Page | Queue | Claimed | Pong
+Reply = Ok | Error | Welcome | Joined | Posted | Page | Queue | Claimed | Rota | Tasks | Pong
 
 # ── events of a room's log ───────────────────────────────────────────────────────────────────────
 
@@ -374,14 +386,28 @@ class FlagEvent(Frame, tag="flag", kw_only=True):
     claimed_by: Wire | None = None
     lease_until: int | None = None
     decision: Wire | None = None
+    step: int = 0
+    """Calls that were made since its clock began."""
+    next_at: int | None = None
+    """When the next in the chain is called; none where no clock runs."""
+    clock: str | None = None
+    """The severity that the clock was set for."""
+    clock_at: int | None = None
+    escalated: int = 0
+    summons: bool = False
 
 
 class Notice(Frame, tag="notice", kw_only=True):
-    """Something that everyone in a room should know."""
+    """Something that everyone in a room should know, or that staff are called about; it is in no log."""
 
     code: str
     text: str
     room: str | None = None
+    flag: str | None = None
+    severity: str | None = None
+    step: int | None = None
+    target: int | None = None
+    outlet: str | None = None
 
 
 class Draining(Frame, tag="draining", kw_only=True):

@@ -55,6 +55,15 @@ class Hold(StrEnum):
     ALL = "all"
 
 
+class DutyState(StrEnum):
+    """What somebody of staff says of their duty. Connected and nothing said counts as on duty."""
+
+    ON_DUTY = "on_duty"
+    ON_CALL = "on_call"
+    OFF = "off"
+    BREAK = "break"
+
+
 class Phase(StrEnum):
     """Where a session stands."""
 

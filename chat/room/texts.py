@@ -46,6 +46,7 @@ TEXTS: Mapping[tuple[str, str], Readers] = {
     ("retract", "reason"): Readers.RECORD,
     ("ban", "reason"): Readers.RECORD,
     ("unban", "reason"): Readers.RECORD,
+    ("follow_up", "note"): Readers.RECORD,
     ("hello", "token"): Readers.SET,
     ("hello", "client"): Readers.SET,
     ("react", "reaction"): Readers.SET,

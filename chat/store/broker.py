@@ -93,6 +93,10 @@ class Broker:
         """See lua/presence.lua."""
         return await self._scripts.run(Script.PRESENCE, room, args)
 
+    async def clock(self, room: str, args: Args) -> Args:
+        """See lua/clock.lua."""
+        return await self._scripts.run(Script.CLOCK, room, args)
+
     async def redeem(self, args: Args) -> Args:
         """See lua/redeem.lua."""
         return await self._scripts.run(Script.REDEEM, "people", args)
@@ -250,6 +254,20 @@ class Broker:
     async def head(self, room: str, user: str | None = None) -> int:
         """The last number of one log."""
         return (await self.heads({room: [user] if user else []}))[room][-1]
+
+    async def due(self, rooms: Sequence[str]) -> tuple[int, dict[str, int]]:
+        """The store's time, and for each room when its next clock is due; rooms without one are left out."""
+        asked = [self._calls.call("ZRANGE", in_room(room, "clocks"), 0, 0, "WITHSCORES") for room in rooms]
+        seconds, micros = await self.ask("TIME")
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        times = {}
+        for room, value in zip(rooms, found, strict=True):
+            if isinstance(value, BaseException):
+                raise Unavailable from value
+            if value:
+                # One row a member where the server speaks RESP3, member and score in turn where not.
+                times[room] = int(float(value[0][1] if isinstance(value[0], list) else value[1]))
+        return int(seconds) * 1000 + int(micros) // 1000, times
 
     async def standing(self, room: str, user: str) -> Mapping[str, str]:
         """A person's standing in a room; empty where they never were in it."""

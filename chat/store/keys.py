@@ -19,6 +19,11 @@
 | `hearth:{ROOM}:words` | hash | number of an audit entry to its note or reason |
 | `hearth:{ROOM}:here` | hash | user to who they are and on which nodes |
 | `hearth:{ROOM}:leases` | hash | node to when its word about who is here ends |
+| `hearth:{ROOM}:clocks` | sorted set | what falls due by itself, as KIND:ID, by when |
+| `hearth:{ROOM}:duty` | hash | user to what they said of their duty, and when |
+| `hearth:{ROOM}:watch` | hash | node to who of staff watches the room there, and until when that word holds |
+| `hearth:{ROOM}:follow_ups` | hash | flag to who asks after its author, and when |
+| `hearth:{ROOM}:pages` | hash | FLAG/CALL/TARGET to a word that waits to go outside, or was given up |
 | `hearth:{store}:identity` | hash | schema, key fingerprint, epoch, run id |
 | `hearth:{store}:rooms` | hash | room to its title, in the order made |
 | `hearth:{people}:user:USER` | hash | name, choices, grants, ban, the invite they came by |

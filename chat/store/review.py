@@ -44,6 +44,12 @@ class Review:
         ids = await self._ask("ZRANGE", in_room(room, f"flags:{user}"), 0, limit - 1, "REV")
         return await self._flags(room, ids)
 
+    async def follow_ups(self, rooms: Sequence[str]) -> list[Args]:
+        """Whom somebody is to ask after in these rooms, the longest due first."""
+        kept = await asyncio.gather(*(self._ask("HVALS", in_room(room, "follow_ups")) for room in rooms))
+        found: list[Args] = [msgpack.unpackb(task) for tasks in kept for task in tasks]
+        return sorted(found, key=lambda task: int(task["due_at"]))
+
     async def audit(self, room: str, before: int, limit: int) -> list[Args]:
         """Audit entries of a room in order, the last `limit` ones before a number (0: the newest)."""
         head = int(await self._ask("HGET", in_room(room, "heads"), ":audit") or 0)

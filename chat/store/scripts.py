@@ -25,6 +25,7 @@ class Script(StrEnum):
 
     ACCEPT = "accept"
     ACT = "act"
+    CLOCK = "clock"
     DECIDE = "decide"
     PRESENCE = "presence"
     REDEEM = "redeem"

@@ -6,6 +6,7 @@ import pytest
 
 from chat.config import ConfigError
 from chat.settings import (
+    ClockSeconds,
     DueSeconds,
     Limits,
     Review,
@@ -49,10 +50,12 @@ def test_shipped_file_states_the_defaults() -> None:
 
 def test_shipped_file_names_every_setting() -> None:
     text = (default_config() / "server.toml").read_text(encoding="utf-8")
-    tables = (Settings, Limits, Review, DueSeconds)
+    tables = (Settings, Limits, Review, DueSeconds, ClockSeconds)
     missing = [name for table in tables for name in table.model_fields if f"{name} = " not in text]
-    assert missing == ["config", "limits", "review", "due_seconds"]
-    assert all(f"[{table}]" in text for table in ("limits", "review", "review.due_seconds"))
+    assert missing == ["config", "limits", "review", "due_seconds", "clock_seconds"]
+    assert all(
+        f"[{table}]" in text for table in ("limits", "review", "review.due_seconds", "review.clock_seconds")
+    )
 
 
 def test_command_line_over_environment_over_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,6 +159,20 @@ def test_due_seconds_by_severity() -> None:
     assert [due[word] for word in ("moderate", "high", "imminent")] == [300, 120, 60]
     with pytest.raises(KeyError):
         due["model_fields"]
+
+
+def test_clock_seconds_by_severity() -> None:
+    clocks = Settings().review.clock_seconds
+    assert [clocks[word] for word in ("high", "imminent")] == [(120, 240), (30, 60)]
+    with pytest.raises(KeyError):
+        clocks["low"]
+
+
+@pytest.mark.parametrize("waits", ["[]", "[60, 30]", "[30, 30]", "[0]"])
+def test_waits_are_there_and_grow(tmp_path: Path, waits: str) -> None:
+    folder = write(tmp_path, server=f"[review.clock_seconds]\nhigh = {waits}\n")
+    with pytest.raises(ConfigError, match=r"review\.clock_seconds\.high"):
+        Settings.load(folder)
 
 
 def test_a_fresh_store_starts_with_a_room_open_to_all() -> None:

@@ -99,6 +99,8 @@ class Floor:
             "ban": {"user": "u_stranger", "reason": "harm"},
             "unban": {"user": "u_stranger", "reason": "mended"},
             "audit": {**about, "limit": 5},
+            "duty": {**about, "state": "on_duty"},
+            "follow_up": about,
             **dict.fromkeys(RESERVED, about),
         }
         return fields[command]

@@ -67,7 +67,7 @@ async def room(scene: Scene) -> AsyncIterator[tuple[Room, Outlet]]:
     policy = load_rooms(default_config()).defaults
     room = Room(
         scene.room, policy, scene.broker, backlog=1 << 20,
-        on_private=lambda *_: None, on_flag=lambda *_: None,
+        on_private=lambda *_: None, on_notice=lambda *_: None, on_flag=lambda *_: None,
     )  # fmt: skip
     outlet = Outlet()
     room.mailboxes["ben"] = Mailbox(Follower(room.follower._read, lambda *_: None))

@@ -40,6 +40,8 @@ LEAST: dict[str, dict[str, Any]] = {
     "unban": {"user": "u", "reason": "t"},
     "appeal": {"flag": "f", "text": "t"},
     "audit": {},
+    "duty": {},
+    "follow_up": {},
     "ping": {},
     **{name: {} for name in RESERVED},
 }

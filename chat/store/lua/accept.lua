@@ -7,6 +7,8 @@
 --        body     the event to deliver, without number and time;  target: seq (edit) or user (whisper)
 --        answer   the `posted` or `ok` to give, without seq and flag
 --        flag     the flag to raise, without rev and times, or nothing;  due: seconds until somebody should be there
+--                 wait: ms until the first call after the opening one
+--        reply_within  ms within which somebody should have replied to a delivered post that shows distress, or nothing
 --        crisis   whether the text carries a crisis signal
 --        support, held   private events for the author, or nothing;  unseen: the support that a refused text gets,
 --                 which does not say that the room sees it
@@ -162,6 +164,7 @@ else
       seq = deliver(arg.op, arg.body, arg.target)
     end
     if arg.op == 'post' then redis.call('HINCRBY', P .. 'person:' .. arg.user, 'posts', 1) end
+    if arg.reply_within and seq then due('reply', seq, now + arg.reply_within) end
     if arg.flag or receipt.flag then flag = raise('delivered', arg.op == 'edit' and arg.target or seq) end
   else
     flag = raise(arg.verdict)

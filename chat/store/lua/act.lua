@@ -209,6 +209,25 @@ function ops.card()
   tell(arg.user, arg.event)
 end
 
+-- state: what somebody of staff says of their duty in this room
+function ops.duty()
+  local said = {name = arg.by.name, role = arg.by.role, state = arg.state, at = now}
+  redis.call('HSET', P .. 'duty', arg.by.id, cmsgpack.pack(said))
+  audit('duty', {state = arg.state})
+end
+
+-- flag, note: somebody asked after its author
+function ops.follow_up()
+  local bytes = redis.call('HGET', P .. 'follow_ups', arg.flag)
+  local task = bytes and cmsgpack.unpack(bytes)
+  -- Nobody asks after themselves; staff are asked after by moderators.
+  if not task or task.user.id == arg.by.id then return 'not_found' end
+  if task.user.role ~= 'participant' and rank < RANK.moderator then return 'not_found' end
+  redis.call('HDEL', P .. 'follow_ups', arg.flag)
+  undue('task', arg.flag)
+  audit('follow_up', {flag = arg.flag, user = task.user.id, note = arg.note})
+end
+
 -- user, support: the author is told that staff retracted, or anything else in their private log
 function ops.tell() tell(arg.user, arg.event) end
 

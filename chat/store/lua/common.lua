@@ -125,8 +125,31 @@ local function flag_of(id)
   return bytes and cmsgpack.unpack(bytes) or nil
 end
 
+-- What is due at a time of its own; see clock.lua for the kinds.
+local function due(kind, id, at) redis.call('ZADD', P .. 'clocks', at, kind .. ':' .. id) end
+local function undue(kind, id) return redis.call('ZREM', P .. 'clocks', kind .. ':' .. id) == 1 end
+
+-- The clock of a crisis flag: it begins, with the opening call, when the flag is raised or grows graver, and stands
+-- still once a person is there or it is decided.
+local function set_clock(flag)
+  local is_crisis = SEVERITY[flag.severity] >= SEVERITY.moderate
+  if is_crisis and flag.state ~= 'decided' and (#flag.attended_by == 0 or flag.summons) then
+    if flag.clock ~= flag.severity or not flag.next_at then
+      flag.clock, flag.clock_at, flag.step = flag.severity, now, 1
+      flag.next_at = now + (arg.wait or flag.due_at - now)
+      due('open', flag.flag, now)
+    end
+    due('flag', flag.flag, flag.next_at)
+  elseif flag.next_at then
+    flag.next_at = nil
+    undue('open', flag.flag)
+    undue('flag', flag.flag)
+  end
+end
+
 -- Keep a flag as it stands now, in the queue while it is open, and show it to staff. About staff: to moderators only.
 local function keep_flag(flag)
+  set_clock(flag)
   flag.rev = (flag.rev or 0) + 1
   local bytes = cmsgpack.pack(flag)
   redis.call('HSET', P .. 'flag:' .. flag.flag, 'wire', bytes)
@@ -137,6 +160,14 @@ local function keep_flag(flag)
     redis.call('ZADD', P .. 'queue', flag.due_at - SEVERITY[flag.severity] * 1e13, flag.flag)
   end
   publish(flag.author.role == 'participant' and 'staff' or 'mods', 0, bytes)
+end
+
+-- A word to staff that is in no log; the node adds the text of its code. `about`: whose flag it speaks of.
+local function notify(about, notice)
+  local is_staff = about.role ~= 'participant'
+  notice.type, notice.room, notice.about = 'notice', arg.room, about.id
+  notice.least = is_staff and 'moderator' or 'facilitator'
+  publish(is_staff and 'mods' or 'staff', 0, cmsgpack.pack(notice))
 end
 
 -- Put a message's new text in its place, in its entry and in the entries of earlier edits.

@@ -4,6 +4,7 @@
 --        room, flag (id), by ({id, name, role}), role, issued, least
 --        lease    ms; rev: the caller's view of the flag, or nothing
 --        action, note, text (to the author), warning, seconds; told: words for the author, by what becomes of it
+--        follow_up  ms until somebody asks after the author of a grave flag that is decided, or nothing
 --        support  (attend) the author's support, now seen;  seq, report, new (report) what is reported, and the flag
 --                 to open where the message has none
 -- reply  msgpack: {flag, seq, user, changed} | {code, by}
@@ -145,6 +146,16 @@ local function decide_standing(action)
   end
 end
 
+-- Somebody asks after the person the next day, whatever was decided: whoever decided owns that.
+local function plan_follow_up()
+  if not arg.follow_up or SEVERITY[flag.severity] < SEVERITY.high then return end
+  local task = {flag = id, room = arg.room, user = flag.author, severity = flag.severity, owner = arg.by,
+    made_at = now, due_at = now + arg.follow_up}
+  redis.call('HSET', P .. 'follow_ups', id, cmsgpack.pack(task))
+  due('task', id, task.due_at)
+  audit('plan_follow_up', {flag = id, user = flag.author.id, due_at = task.due_at})
+end
+
 function ops.decide()
   if flag.state == 'decided' then return 'conflict', flag.decision and flag.decision.by end
   local by = holder(flag)
@@ -155,6 +166,10 @@ function ops.decide()
   if arg.action == 'escalate' then
     release_claim(flag)
     flag.escalated, flag.due_at = (flag.escalated or 0) + 1, now
+    if SEVERITY[flag.severity] >= SEVERITY.moderate then  -- the next in the chain is called at once
+      flag.summons, flag.clock, flag.clock_at = true, flag.severity, flag.clock_at or now
+      flag.step, flag.next_at = flag.step or 1, now
+    end
   else
     local code
     local waits = flag.verdict == 'held' or flag.verdict == 'blocked'
@@ -163,6 +178,7 @@ function ops.decide()
     release_claim(flag)
     flag.state = 'decided'
     flag.decision = {action = arg.action, by = arg.by, at = now, note = arg.note}
+    plan_follow_up()
   end
   keep_flag(flag)
   audit('decide', {flag = id, user = flag.author.id, decision = arg.action, note = arg.note})

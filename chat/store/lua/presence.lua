@@ -4,8 +4,9 @@
 --                   agreement, or nothing)
 --            leave: user, node, lost
 --            renew: node, lease, users (who is here on that node)
+--            watch: node, lease, watchers (who of staff watches the room on that node: {id, name, role})
 -- reply  msgpack: enter {role, muted, count, epoch, uhead} | {code, wait}; leave {count};
---        renew {missing}: users of the node that the room did not know of; they have to enter anew
+--        renew {missing}: users of the node that the room did not know of; they have to enter anew; watch {}
 --
 -- A script of its own, because the first arrival and the last leaving of a person can only be told where the
 -- connections on all nodes are counted, and because entering checks rights and capacity at that same moment.
@@ -20,6 +21,17 @@ end
 local function here(user)
   local bytes = redis.call('HGET', here_key, user)
   return bytes and cmsgpack.unpack(bytes) or nil
+end
+
+-- Staff learn when somebody whom they worry about goes, or comes back; a lost line is told apart from leaving.
+local function mind(user, code)
+  for _, id in ipairs(redis.call('ZREVRANGE', P .. 'flags:' .. user, 0, 9)) do
+    local flag = flag_of(id)
+    if flag and flag.state ~= 'decided' and SEVERITY[flag.severity] >= SEVERITY.moderate then
+      notify(flag.author, {code = code, flag = id, severity = flag.severity})
+      return
+    end
+  end
 end
 
 -- Take a node away from where a person is. True when that was the last.
@@ -53,6 +65,7 @@ local function sweep()
     end
   end
   if #lost > 0 then announce({}, {}, lost) end
+  for _, user in ipairs(lost) do mind(user, 'lost') end
 end
 
 local ops = {}
@@ -90,7 +103,10 @@ function ops.enter()
   for _, node in ipairs(at.nodes) do is_known = is_known or node == arg.node end
   if not is_known then table.insert(at.nodes, arg.node) end
   redis.call('HSET', here_key, arg.user, cmsgpack.pack(at))
-  if is_new then announce({arg.who}, {}, {}) end
+  if is_new then
+    announce({arg.who}, {}, {})
+    mind(arg.user, 'back')
+  end
   return {role = arg.who.role, muted = is_running(me.muted) and tonumber(me.muted) or nil, epoch = room.epoch,
     count = redis.call('HLEN', here_key), uhead = tonumber(redis.call('HGET', P .. 'heads', arg.user) or 0)}
 end
@@ -99,6 +115,7 @@ function ops.leave()
   local at = here(arg.user)
   if at and gone(arg.user, at, arg.node) then
     announce({}, arg.lost and {} or {arg.user}, arg.lost and {arg.user} or {})
+    mind(arg.user, arg.lost and 'lost' or 'left')
   end
   return {count = redis.call('HLEN', here_key)}
 end
@@ -124,9 +141,19 @@ function ops.renew()
     end
   end
   if #left > 0 then announce({}, left, {}) end
+  for _, user in ipairs(left) do mind(user, 'left') end
   local missing = {}
   for user in pairs(mine) do table.insert(missing, user) end
   return {missing = missing}
+end
+
+function ops.watch()
+  if #arg.watchers > 0 then
+    redis.call('HSET', P .. 'watch', arg.node, cmsgpack.pack({till = now + arg.lease, users = arg.watchers}))
+  else
+    redis.call('HDEL', P .. 'watch', arg.node)
+  end
+  return {}
 end
 
 return cmsgpack.pack(ops[arg.op]())

@@ -1,0 +1,23 @@
+"""What care says to one person, as the event that tells them."""
+
+from __future__ import annotations
+
+from chat.protocol.events import SupportGiven
+from chat.protocol.wire import pack
+from chat.room.care import Card
+
+
+def given(room: str, card: Card, key: str = "") -> bytes:
+    """A card as its person's private log keeps it."""
+    return pack(
+        SupportGiven(
+            room=room,
+            key=key,
+            severity=card.severity,
+            seen=card.seen,
+            text=card.text,
+            helplines=[dict(line) for line in card.helplines],
+            resources=[dict(line) for line in card.resources],
+            neutral=card.neutral,
+        )
+    )

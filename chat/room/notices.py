@@ -1,0 +1,24 @@
+"""What a notice says, by its code: the words that staff and the room are called with. None names or quotes anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+NOTICES: Mapping[str, str] = {
+    "call": "Somebody in {room} may need a person now. Please look at the queue.",
+    "missed": "Nobody has come yet to somebody in {room}, and it is your turn. Please look at the queue.",
+    "cover": "A colleague in {room} may need a moment. Please look after the room meanwhile.",
+    "unanswered": "Somebody in {room} wrote something heavy, and nobody has answered yet.",
+    "quiet": "Somebody here may be glad of a kind word.",
+    "left": "Somebody in {room} whom we worry about has left.",
+    "lost": "Somebody in {room} whom we worry about has lost the connection. They may be back in a moment.",
+    "back": "Somebody in {room} whom we worry about is back.",
+    "follow_up": "It is time to ask after somebody from {room}.",
+    "page_failed": "A call to our people outside could not be delivered. Please look at it with hearth pages.",
+}
+"""The text of each code; `{room}` becomes the room's title."""
+
+
+def notice_text(code: str, room: str) -> str:
+    """The words of a notice."""
+    return NOTICES[code].replace("{room}", room)
