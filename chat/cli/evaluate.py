@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from chat.cli import CommandError
+from chat.cli.figures import Contrast, Judged, Tally, contrast, interval, tally
+from chat.cli.roc import draw
+from chat.cli.table import columns
 from chat.settings import default_config
 from moderation import Action, Pipeline, Severity, load
 
-_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-
-
-@dataclass(slots=True)
-class Tally:
-    """What happened to the texts of one group."""
-
-    count: int = 0
-    at_least: dict[Severity, int] = field(default_factory=lambda: dict.fromkeys(Severity, 0))
-    actions: dict[Action, int] = field(default_factory=lambda: dict.fromkeys(Action, 0))
-    failed: int = 0
-    scores: list[float] = field(default_factory=list)
+BY = ("label", "source", "file", "category")
+_STEP = 200  # texts between two signs of progress
+_RED, _GREEN, _BOLD, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -33,12 +27,22 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser = commands.add_parser(
         "evaluate",
         help="measure moderation on labelled texts",
-        description="Judge JSON Lines with `text` and `label`, and print what share of each label is told.",
+        description="Judge JSON Lines with `text` and `label` (and `source`), and print what share of each group"
+        " is told, with 95 %% intervals.",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="JSON Lines with text and label")
-    parser.add_argument("--by", choices=("label", "source", "file"), default="label", help="how to group")
     parser.add_argument(
-        "--positive", action="append", default=[], help="a label that should be told; repeatable"
+        "--by", action="append", choices=BY, help="how to group; repeatable (label, unless given)"
+    )
+    parser.add_argument(
+        "--positive",
+        action="append",
+        default=[],
+        metavar="LABEL",
+        help="a label that should be told; repeatable; adds thresholds and AUC against all other labels",
+    )
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE", help="write the ROC curve as SVG; wants --positive"
     )
     parser.add_argument("--profile", default="default", help="the profile that judges")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -48,52 +52,60 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(args: argparse.Namespace) -> int:
     """Judge every text and print the tables."""
+    positive = frozenset(args.positive)
+    if args.plot is not None and not positive:
+        raise CommandError("--plot wants to know which labels should be told: add --positive LABEL")
     pipeline = load(args.config or default_config())
     if args.profile not in pipeline.profiles:
         raise CommandError(f"no profile named {args.profile}")
-    groups = tally(pipeline, args.files, by=args.by, profile=args.profile)
-    sweep = _sweep(groups, frozenset(args.positive)) if args.positive else []
+    judged = list(judge(pipeline, args.files, args.profile))
+    unknown = positive - {one.label for one in judged}
+    if unknown:
+        raise CommandError(f"no text is labelled {', '.join(sorted(unknown))}")
+    curve = contrast(judged, positive) if positive else None
+    if args.plot is not None and curve is not None:
+        _write(args.plot, draw(curve, f"hearth evaluate: {', '.join(args.positive)}"))
+    ways = tuple(dict.fromkeys(args.by or ("label",)))
     if args.json:
-        print(json.dumps({"groups": [as_json(name, one) for name, one in groups.items()], "sweep": sweep}))
+        print(json.dumps(as_json(judged, ways, curve)))
         return 0
-    print(table(groups))
-    for row in sweep:
-        print(
-            "threshold {threshold:.1f}  recall {recall:6.1%}  false positives {false_positives:6.1%}".format(
-                **row
-            )
-        )
-    if args.positive:
-        print(f"AUC {auc(groups, frozenset(args.positive)):.3f}")
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    print("\n\n".join(table(tally(judged, by), by, positive, colour=colour) for by in ways))
+    if curve is not None:
+        print("\n" + sweep(curve))
     return 0
 
 
-def tally(
-    pipeline: Pipeline, files: Iterable[Path], *, by: str, profile: str = "default"
-) -> dict[str, Tally]:
-    """What happened to the texts of each group, in order of first appearance; CommandError for a bad line."""
-    groups: dict[str, Tally] = {}
+def judge(pipeline: Pipeline, files: Sequence[Path], profile: str = "default") -> Iterator[Judged]:
+    """The judgement of every text; CommandError for a line that cannot be read, with its place."""
+    done = 0
     for path in files:
-        try:
-            lines = path.read_text("utf-8").split("\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise CommandError(f"{path}: cannot be read ({type(error).__name__})") from None
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            text, name = _row(path, number, line, by)
+        for text, row in rows(path):
             judgement = pipeline.judge(text, author="author", profile=profile)
-            one = groups.setdefault(name, Tally())
-            one.count += 1
-            one.actions[judgement.action] += 1
-            one.failed += judgement.failed
-            one.scores.append(judgement.score)
-            for severity in Severity:
-                one.at_least[severity] += judgement.severity >= severity
-    return groups
+            first = judgement.categories[0].value if judgement.categories else "none"
+            yield Judged(
+                str(row.get("label", "")), str(row.get("source", "")), path.stem, first,
+                judgement.severity, judgement.action, judgement.score, judgement.failed,
+            )  # fmt: skip
+            done += 1
+            if done % _STEP == 0:
+                _say(f"{done:,} texts judged")
+    _say("")
 
 
-def _row(path: Path, number: int, line: str, by: str) -> tuple[str, str]:
+def rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The texts of one file with the rest of their lines, read as they are asked for."""
+    number = 0
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield _row(path, number, line)
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{path}: cannot be read ({type(error).__name__}, after line {number})") from None
+
+
+def _row(path: Path, number: int, line: str) -> tuple[str, dict[str, Any]]:
     try:
         row = json.loads(line)
         text = row["text"]
@@ -101,84 +113,91 @@ def _row(path: Path, number: int, line: str, by: str) -> tuple[str, str]:
         raise CommandError(f"{path}:{number}: not a JSON object with text") from None
     if not isinstance(text, str):
         raise CommandError(f"{path}:{number}: text must be a string")
-    return text, path.stem if by == "file" else str(row.get(by, ""))
+    return text, row
 
 
-def interval(part: int, whole: int) -> tuple[float, float]:
-    """The 95 % Wilson interval of a share."""
-    if not whole:
-        return 0.0, 1.0
-    z = 1.96
-    share = part / whole
-    middle = share + z * z / (2 * whole)
-    spread = z * math.sqrt(share * (1 - share) / whole + z * z / (4 * whole * whole))
-    scale = 1 + z * z / whole
-    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+def as_json(judged: Sequence[Judged], ways: Iterable[str], curve: Contrast | None) -> dict[str, Any]:
+    """Everything for `--json`; `groups` is the first way, as it always was."""
+    tables = {by: [_group(name, one) for name, one in tally(judged, by).items()] for by in ways}
+    answer: dict[str, Any] = {"groups": next(iter(tables.values())), "by": tables, "sweep": []}
+    if curve is not None:
+        answer |= {"sweep": curve.sweep(), "told": curve.as_told(), "auc": curve.auc()}
+        answer["auc_95"] = curve.auc_interval()
+    return answer
 
 
-def as_json(name: str, one: Tally) -> dict[str, Any]:
-    """One group for `--json`."""
+def _group(name: str, one: Tally) -> dict[str, Any]:
     return {
         "group": name,
         "n": one.count,
         "at_least": {severity.word: one.at_least[severity] for severity in Severity if severity},
         "actions": {action.value: one.actions[action] for action in Action},
+        "low_95": interval(one.at_least[Severity.LOW], one.count),
         "moderate_95": interval(one.at_least[Severity.MODERATE], one.count),
         "failed": one.failed,
     }
 
 
-def table(groups: dict[str, Tally]) -> str:
+def table(groups: dict[str, Tally], by: str, positive: frozenset[str] = frozenset(), *, colour: bool) -> str:
     """One line a group: how many, and what share of them reached each severity and each action."""
-    width = max([5, *(len(name) for name in groups)])
-    head = f"{'group':{width}}      n    low+   mod+ (95 %)            high+   immin    mask    hold   block"
-    lines = [head]
+    heads = (by, "n", "low+", "moderate+", "95 %", "high+", "imminent", "mask", "hold", "block", "failed")
+    cells = []
     for name, one in groups.items():
         low, high = interval(one.at_least[Severity.MODERATE], one.count)
-        shares = {severity: one.at_least[severity] / one.count for severity in Severity}
-        actions = {action: one.actions[action] / one.count for action in Action}
-        lines.append(
-            f"{name:{width}} {one.count:6d} {shares[Severity.LOW]:7.1%} {shares[Severity.MODERATE]:6.1%}"
-            f" ({low:6.1%}..{high:6.1%}) {shares[Severity.HIGH]:7.1%} {shares[Severity.IMMINENT]:7.1%}"
-            f" {actions[Action.MASK]:7.1%} {actions[Action.HOLD]:7.1%} {actions[Action.BLOCK]:7.1%}"
+        cells.append(
+            (
+                name or "(none)",
+                str(one.count),
+                _share(one.at_least[Severity.LOW], one.count),
+                _share(one.at_least[Severity.MODERATE], one.count),
+                f"{low:.1%} to {high:.1%}",
+                *(_share(one.at_least[level], one.count) for level in (Severity.HIGH, Severity.IMMINENT)),
+                *(
+                    _share(one.actions[action], one.count)
+                    for action in (Action.MASK, Action.HOLD, Action.BLOCK)
+                ),
+                str(one.failed),
+            )
         )
-    return "\n".join(lines)
+    lines = columns(heads, cells).split("\n")
+    if not colour:
+        return "\n".join(lines)
+    marks = [_GREEN if name in positive else _RED if one.failed else "" for name, one in groups.items()]
+    body = [f"{mark}{line}{_PLAIN}" if mark else line for mark, line in zip(marks, lines[1:], strict=True)]
+    return "\n".join((f"{_BOLD}{lines[0]}{_PLAIN}", *body))
 
 
-def _split(groups: dict[str, Tally], positive: frozenset[str]) -> tuple[list[float], list[float]]:
-    wanted = [score for name, one in groups.items() if name in positive for score in one.scores]
-    other = [score for name, one in groups.items() if name not in positive for score in one.scores]
-    return wanted, other
-
-
-def _sweep(groups: dict[str, Tally], positive: frozenset[str]) -> list[dict[str, float]]:
-    wanted, other = _split(groups, positive)
-    return [
-        {
-            "threshold": threshold,
-            "recall": _share(wanted, threshold),
-            "false_positives": _share(other, threshold),
-        }
-        for threshold in _THRESHOLDS
+def sweep(curve: Contrast) -> str:
+    """What each threshold of the score would tell, what the pipeline tells, and the AUC."""
+    lines = [
+        (
+            "as judged" if row["threshold"] is None else f"score {row['threshold']:.2f}",
+            f"{row['recall']:.1%}",
+            "{:.1%} to {:.1%}".format(*row["recall_95"]),
+            f"{row['false_positives']:.2%}",
+            "{:.2%} to {:.2%}".format(*row["false_positives_95"]),
+        )
+        for row in (curve.as_told(), *curve.sweep())
     ]
+    low, high = curve.auc_interval()
+    shown = columns(("told from", "recall", "95 %", "of the others", "95 %"), lines)
+    size = f"n = {len(curve.wanted)} wanted, {len(curve.other)} others"
+    return f"{shown}\nAUC {curve.auc():.3f} ({low:.3f} to {high:.3f}), {size}"
 
 
-def _share(scores: Sequence[float], threshold: float) -> float:
-    return sum(score >= threshold for score in scores) / len(scores) if scores else 0.0
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}"
 
 
-def auc(groups: dict[str, Tally], positive: frozenset[str]) -> float:
-    """How often a text that should be told scores above one that should not; ties count half."""
-    wanted, other = _split(groups, positive)
-    if not wanted or not other:
-        return 0.5
-    order = sorted([(score, True) for score in wanted] + [(score, False) for score in other])
-    rank_sum = 0.0
-    at = 0
-    while at < len(order):
-        end = at
-        while end < len(order) and order[end][0] == order[at][0]:
-            end += 1
-        rank_sum += sum(is_wanted for _, is_wanted in order[at:end]) * (at + 1 + end) / 2
-        at = end
-    return (rank_sum - len(wanted) * (len(wanted) + 1) / 2) / (len(wanted) * len(other))
+def _write(path: Path, picture: str) -> None:
+    try:
+        path.write_text(picture, "utf-8")
+    except OSError as error:
+        raise CommandError(f"{path}: cannot be written ({type(error).__name__})") from None
+
+
+def _say(text: str) -> None:
+    """Tell how far it is, where somebody watches; nothing clears the line."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
