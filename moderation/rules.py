@@ -123,14 +123,14 @@ class RuleSet:
         self._build()
 
     def _build(self) -> None:
-        options = _options()
+        options, marking = _options(), _options(capture=True)
         gates: dict[str, list[int]] = {}
         for index, rule in enumerate(self.rules):
             for pattern in rule.patterns:
                 if rule.gate:
                     gates.setdefault(rule.gate, []).append(len(self._owner))
                 self._owner.append(index)
-                self._compiled.append(re2.compile(pattern.encode(), options))
+                self._compiled.append(re2.compile(pattern.encode(), marking))
                 # A gated pattern keeps its place, so that numbers are in step.
                 self._filter.Add((ABSENT if rule.gate else pattern).encode(), options)
             if rule.unless:
@@ -160,10 +160,12 @@ class RuleSet:
     def _find(self, pattern: int, encoded: bytes) -> Iterator[Hit]:
         """The hits of one pattern, in bytes."""
         owner = self._owner[pattern]
+        compiled = self._compiled[pattern]
+        detail = min(compiled.groups, 1)  # a group in a pattern marks what of the hit is meant
         check = CHECKS.get(self.rules[owner].check)
         most = len(encoded) if self.rules[owner].action is Action.MASK else _MOST
         vetoes: list[tuple[int, int]] | None = None
-        for count, match in enumerate(self._compiled[pattern].finditer(encoded)):
+        for count, match in enumerate(compiled.finditer(encoded)):
             if count >= most:
                 return
             start, end = match.span()
@@ -177,6 +179,8 @@ class RuleSet:
                 continue
             if check is not None and not check(encoded[start:end].decode(errors="replace"), self.lexicon):
                 continue
+            if detail and match.span(detail) != (-1, -1):
+                start, end = match.span(detail)
             while encoded[start] in _LEAD:
                 start += 1
             yield Hit(owner, start, end)
@@ -205,10 +209,10 @@ def _in_characters(hits: list[Hit], encoded: bytes) -> list[Hit]:
     return [Hit(hit.rule, count[hit.start], count[hit.end]) for hit in hits]
 
 
-def _options() -> Any:
+def _options(*, capture: bool = False) -> Any:
     options = re2.Options()
     options.log_errors = False
-    options.never_capture = True
+    options.never_capture = not capture
     return options
 
 
@@ -294,10 +298,7 @@ def _rule(file: str, text: str, entry: Any, lexicon: Lexicon) -> tuple[Rule, int
         raise RuleError(file, line, f"{rule_id}: needs examples that must match")
     if entry.get("check", "") not in {"", *CHECKS}:
         raise RuleError(file, line, f"{rule_id}: no such check: {entry['check']}")
-    try:
-        re2.compile(str(entry.get("gate", "")), _options())
-    except re2.error as error:
-        raise RuleError(file, line, f"{rule_id}: gate: {error}") from error
+    gate = _gate(file, line, rule_id, entry.get("gate", ""), lexicon)
     raw = bool(entry.get("raw", False))
     compiled = {
         key: tuple(_compiled(file, line, rule_id, one, lexicon, raw=raw) for one in texts[key])
@@ -324,7 +325,7 @@ def _rule(file: str, text: str, entry: Any, lexicon: Lexicon) -> tuple[Rule, int
             after=frozenset(texts["after"]),
             heard=frozenset(texts["heard"]),
             across=bool(entry.get("across", False)),
-            gate=str(entry.get("gate", "")),
+            gate=gate,
             check=str(entry.get("check", "")),
             place=(file, line),
             match=texts["match"],
@@ -339,6 +340,15 @@ def _strings(file: str, line: int, rule_id: str, entry: Mapping[str, Any], key: 
     if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
         raise RuleError(file, line, f"{rule_id}: {key} must be a list of strings")
     return tuple(value)
+
+
+def _gate(file: str, line: int, rule_id: str, gate: Any, lexicon: Lexicon) -> str:
+    if not gate:
+        return ""
+    try:
+        return _compiled(file, line, rule_id, str(gate), lexicon, raw=True)
+    except RuleError as error:
+        raise RuleError(file, line, error.why.replace(f"{rule_id}: ", f"{rule_id}: gate: ")) from error
 
 
 def _compiled(file: str, line: int, rule_id: str, pattern: str, lexicon: Lexicon, *, raw: bool) -> str:

@@ -228,9 +228,11 @@ def education(scene: Scene) -> bool:
 
 
 def helpline(scene: Scene) -> bool:
-    """A number or address of a service, not of a person."""
-    near = scene.plain[max(0, scene.start - 80) : scene.end + 60]
-    return scene.words.within("helplines", near)
+    """A number or address of a service, not of a person; the hit itself does not tell."""
+    before = scene.plain[max(0, scene.start - 80) : scene.start]
+    if scene.words.within("personal", before[-40:]):
+        return False
+    return scene.words.within("helplines", f"{before} | {scene.plain[scene.end : scene.end + 60]}")
 
 
 def advised(scene: Scene) -> bool:

@@ -199,14 +199,14 @@ match = ['{example}']
 """
 
 BAD = (
-    ("room.toml", "[[rule]\nid = 1"),
-    ("room.toml", "[[rule]]\nid = 'x.y'\n"),
+    ("contact.toml", "[[rule]\nid = 1"),
+    ("contact.toml", "[[rule]]\nid = 'x.y'\n"),
     ("suicide.toml", "[[rule]]\nid = 'x.y'\nkind = 'signal'\nseverity = 'huge'\n"),
     ("harm.toml", _RULE.format(pattern="(unclosed", example="a")),
     ("harm.toml", _RULE.format(pattern="aaa", example="bbb")),
     ("harm.toml", _RULE.format(pattern="(?<=a)b", example="ab")),
     ("profiles.toml", "[profile.default]\n'no.such.rule' = 'live'\n"),
-    ("room.toml", "\x00\xff"),
+    ("contact.toml", "\x00\xff"),
 )
 """What is written at the end of a file of rules, each wrong in another way."""
 
@@ -245,7 +245,7 @@ async def test_bad_rules_are_refused_whole_and_the_old_ones_stay(tmp_path: Path,
         assert await is_as_before()
         gone.rename(config / "lexicons")
         rule = _RULE.format(pattern="marzipan", example="marzipan").replace("x.y", "room.sweets")
-        path = config / "rules" / "room.toml"
+        path = config / "rules" / "contact.toml"
         path.write_text(f"{path.read_text()}\n{rule}")
         server.signal(signal.SIGHUP)
         await wait_until(lambda: b"rules.loaded" in server.log.read_bytes(), 20)
