@@ -93,22 +93,25 @@ def judge(pipeline: Pipeline, files: Sequence[Path], profile: str = "default") -
     _say("")
 
 
-def rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The texts of one file with the rest of their lines, read as they are asked for."""
+def rows(path: Path, *, sparse: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The texts of one file with the rest of their lines, read as they are asked for.
+
+    In a `sparse` file a line may have no text, as an event that says nothing: the text is empty.
+    """
     number = 0
     try:
         with path.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
-                    yield _row(path, number, line)
+                    yield _row(path, number, line, sparse=sparse)
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{path}: cannot be read ({type(error).__name__}, after line {number})") from None
 
 
-def _row(path: Path, number: int, line: str) -> tuple[str, dict[str, Any]]:
+def _row(path: Path, number: int, line: str, *, sparse: bool) -> tuple[str, dict[str, Any]]:
     try:
         row = json.loads(line)
-        text = row["text"]
+        text = (row.get("text") or "") if sparse and isinstance(row, dict) else row["text"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise CommandError(f"{path}:{number}: not a JSON object with text") from None
     if not isinstance(text, str):

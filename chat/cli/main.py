@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "audit": "list, verify and export what staff did",
     "check": "say what moderation would do with a text, and why",
     "evaluate": "measure moderation on labelled texts",
+    "replay": "say what a changed rule set would have done to a log",
     "doctor": "look for what needs mending",
     "asyncapi": "print the wire protocol",
     "bench": "measure fan-out beside a bare server",

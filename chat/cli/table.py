@@ -34,6 +34,12 @@ def show_json(rows: Sequence[dict[str, Any]]) -> None:
     print(json.dumps(rows, indent=2, ensure_ascii=False))
 
 
+def printable(text: str, most: int) -> str:
+    """Text that a terminal can take: one line, no control characters, not too long."""
+    safe = "".join(one if one.isprintable() else " " for one in text)
+    return safe if len(safe) <= most else safe[: most - 1] + "…"
+
+
 def day(at: int) -> str:
     """A time in milliseconds as people write it, in the machine's own zone; nothing for 0."""
     return f"{datetime.fromtimestamp(at / 1000, UTC).astimezone():%Y-%m-%d %H:%M}" if at else ""
