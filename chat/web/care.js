@@ -37,7 +37,9 @@ export function helpline(line) {
     ways.push(way(`sms:${sms}${word}`, line.keyword ? `Text ${line.keyword} to ${line.sms}` : `Text ${line.sms}`));
   }
   for (const url of [line.chat_url, line.url]) {
-    if (isSafeLink(url)) ways.push(way(url, url === line.chat_url ? "Chat online" : "Open the page"));
+    // What is neither called nor written to is a place to look, not somebody who answers.
+    const isChat = url === line.chat_url && (dial || sms);
+    if (isSafeLink(url)) ways.push(way(url, isChat ? "Chat online" : "Open the page"));
   }
   return el(
     "li",

@@ -37,7 +37,7 @@ export function drawFlag(flag, { app, claim, isShown, act, kept }) {
       { class: "flag-about" },
       el("strong", {}, flag.author?.name ?? "Somebody"),
       ` in ${app.roomTitle(flag.room)}, ${clock(flag.opened_at)}`,
-      stands(flag) && el("span", { class: "tag" }, stands(flag)),
+      stands(flag) && [" ", el("span", { class: "tag" }, stands(flag))],
     ),
     rules(flag),
     reportsOf(flag),

@@ -111,7 +111,8 @@ export class LogView {
       if (wanted !== known.node) this.#list.insertBefore(known.node, wanted);
       before = known.node;
     }
-    if (!this.#current) this.#take(this.#items().at(-1));
+    // The newest is the one to begin at, until somebody has walked to another.
+    if (!this.#current || (this.#follows && !this.#list.contains(document.activeElement))) this.#take(this.#items().at(-1));
   }
 
   /** Put a new drawing in place of an old one, the focus where it was. */

@@ -267,8 +267,13 @@ class App {
 
   #hear(event) {
     if (event.type === "flag") this.#queue?.receive(event);
-    else if (event.type === "notice") say(event.text);
+    else if (event.type === "notice") this.#noticed(event);
     else if (event.room) this.#views.get(event.room)?.session.receive(event);
+  }
+
+  /** Who is in the room reads of its closing and opening in its log. */
+  #noticed({ room, code, text }) {
+    if (!(this.#views.has(room) && code.startsWith("room_"))) say(text);
   }
 
   #watch() {

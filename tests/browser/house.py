@@ -125,6 +125,14 @@ class House:
             self._invites[room] = found[1]
         return self._invites[room]
 
+    async def close(self, room: str) -> None:
+        """End a room, as its operator."""
+        await self._ask("room", "close", room)
+
+    async def open(self, room: str) -> None:
+        """Open it again."""
+        await self._ask("room", "add", room)
+
     async def token(self, role: str, name: str, room: str | None) -> str:
         """A sign-in for staff of one room, or of all."""
         where = ["--room", room] if room else []

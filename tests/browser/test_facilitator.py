@@ -100,6 +100,22 @@ async def test_topic_and_pause_reach_everyone_and_drafts_stay(guests: Guests) ->
     await expect(page.get_by_label("Write to the group")).to_have_value("half a thou")
 
 
+async def test_a_room_that_closes_leaves_the_line_to_the_team(own_house: Guests) -> None:
+    page = await own_house.guest()
+    await page.get_by_label("Write to the group").fill("half a thou")
+    await own_house.house.close("open-circle")
+    await expect(page.locator(".log")).to_contain_text("The room is closed.")
+    await expect(page.get_by_text("This room is closed now")).to_have_count(1)
+    await page.get_by_label("Write privately to our team").fill("May I still write to you?")
+    await page.get_by_role("button", name="Send to our team").click()
+    await expect(page.locator(".item.helped")).to_contain_text("May I still write to you?")
+    await page.reload()
+    await expect(page.get_by_role("heading", name="This room is closed")).to_be_visible()
+    await own_house.house.open("open-circle")
+    await page.get_by_role("button", name="Come in again").click()
+    await expect(page.get_by_label("Write to the group")).to_be_visible()
+
+
 async def test_a_private_word_goes_to_one_and_can_be_answered(guests: Guests) -> None:
     name = new_name()
     team, page, other = await guests.staff("facilitator"), await guests.guest(name), await guests.guest()
