@@ -27,7 +27,10 @@ from chat.tokens import load_key
 DAY = 86_400
 OPEN = {"title": "Blue", "slow_mode": "0", "locked": "0", "turns": "0", "hold": "none", "closed": "0"}
 RANK = {"participant": 1, "facilitator": 2, "moderator": 3, "admin": 4}
-TOLD = {"approve": "in", "warn": "in, warned", "retract": "out", "muted": "quiet", "removed": "away"}
+TOLD = {
+    "approve": "in", "warn": "in, warned", "retract": "out", "muted": "quiet", "removed": "away",
+    "unmuted": "loud", "granted": "taken back", "upheld": "stays",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -109,12 +112,19 @@ class Scene:
 
     async def act(self, who: Who, op: str, *, least: int = 1, **more: Any) -> Args:
         """One change by `act`."""
-        by = {"by": who.member, "role": who.role, "issued": who.issued, "receipt": DAY}
+        by = {
+            "by": who.member,
+            "role": who.role,
+            "issued": who.issued,
+            "receipt": DAY,
+            "evidence": DAY * 1_000,
+        }
         return await self.broker.act(self.room, {"op": op, **by, "least": least, **more})
 
     async def review(self, who: Who, op: str, flag: str, *, least: int = 3, **more: Any) -> Args:
         """One step by `decide`."""
         by = {"by": who.member, "role": who.role, "issued": who.issued, "least": least, "lease": 60_000}
+        by |= {"evidence": DAY * 1_000}
         return await self.broker.decide(self.room, {"op": op, "flag": flag, **by, **more})
 
     async def decide(self, who: Who, flag: str, action: str, **more: Any) -> Args:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import msgspec
-
 from chat.node.cards import given
-from chat.node.guide import MUTED, REMOVED, as_frames
-from chat.node.node import Node, clean, may_see, new_flag_id, now_ms, refuse_unless_ok, room_of
+from chat.node.guide import MUTED, REMOVED, UNMUTED, as_frames
+from chat.node.node import Node, clean, may_see, new_flag, now_ms, refuse_unless_ok, room_of
 from chat.node.session import Session
 from chat.node.speech import ask_help, judge_label
 from chat.protocol.commands import Attend, Ban, Claim, Decide, Help, Report, Unban, Unclaim, Watch
 from chat.protocol.errors import ErrorCode, Refused
-from chat.protocol.events import Claimed, FlagEvent, Ok, Queue
+from chat.protocol.events import Claimed, Ok, Queue
 from chat.protocol.fields import Role
 from chat.protocol.wire import unpack
 from chat.room.permissions import RIGHTS, may_act_on
@@ -32,7 +30,16 @@ TOLD = {
         "You are welcome to write it another way, or to use help."
     ),
     "muted": MUTED,
+    "unmuted": UNMUTED,
     "removed": REMOVED,
+    "granted": (
+        "A second person looked at this with fresh eyes, and took the decision back. "
+        "Thank you for telling us."
+    ),
+    "upheld": (
+        "A second person looked at this with fresh eyes, and it stays as it was. "
+        "You are welcome here, and to use help if you want to talk about it."
+    ),
 }
 """What the author reads when a decision comes without words of its own."""
 
@@ -77,7 +84,7 @@ async def has_lost_role(node: Node, session: Session, room: str) -> bool:
     return not role or not Role(role).is_staff
 
 
-async def _find(node: Node, session: Session, flag: str, command: str) -> tuple[str, Role, dict[str, Any]]:
+async def find(node: Node, session: Session, flag: str, command: str) -> tuple[str, Role, dict[str, Any]]:
     """The flag that a command names: "not found" where the caller may not see it, else maybe "forbidden"."""
     caller = node.caller(session)
     least = RIGHTS[command].least
@@ -95,8 +102,9 @@ async def _find(node: Node, session: Session, flag: str, command: str) -> tuple[
     return room, role, found
 
 
-async def _step(node: Node, session: Session, flag: str, op: str, **more: Any) -> dict[str, Any]:
-    room, role, _ = await _find(node, session, flag, op)
+async def step(node: Node, session: Session, flag: str, op: str, **more: Any) -> dict[str, Any]:
+    """One step of a flag that the caller may see and take."""
+    room, role, _ = await find(node, session, flag, op)
     given = {name: value for name, value in more.items() if value is not None}
     args = node.act_args(session, role, op, flag=flag, least=RIGHTS[op].least.rank + 1, **given)
     return dict(refuse_unless_ok(await node.broker.decide(room, args)))
@@ -104,9 +112,9 @@ async def _step(node: Node, session: Session, flag: str, op: str, **more: Any) -
 
 async def attend(node: Node, session: Session, command: Attend) -> Ok:
     """A person is with the author now: the clock stops, and the author is told that they were seen."""
-    room, _, flag = await _find(node, session, command.flag, "attend")
+    room, _, flag = await find(node, session, command.flag, "attend")
     support = await _seen(node, room, flag) if Severity.of(flag["severity"]) >= Severity.MODERATE else None
-    await _step(node, session, command.flag, "attend", support=support)
+    await step(node, session, command.flag, "attend", support=support)
     return Ok(room=room)
 
 
@@ -132,7 +140,7 @@ async def _seen(node: Node, room: str, flag: dict[str, Any]) -> bytes:
 async def claim(node: Node, session: Session, command: Claim) -> Claimed:
     """Take or renew a flag's lease, and read what was said around it."""
     lease = int(node.settings.review.lease_seconds * 1000)
-    reply = await _step(node, session, command.flag, "claim", lease=lease)
+    reply = await step(node, session, command.flag, "claim", lease=lease)
     room = room_of(command.flag)
     session.claims[command.flag] = room
     flag = reply["flag"]
@@ -174,14 +182,14 @@ async def _recent_of(node: Node, room: str, author: str) -> list[bytes]:
 
 async def unclaim(node: Node, session: Session, command: Unclaim) -> Ok:
     """Give the lease back."""
-    await _step(node, session, command.flag, "unclaim")
+    await step(node, session, command.flag, "unclaim")
     session.claims.pop(command.flag, None)
     return Ok(room=room_of(command.flag))
 
 
 async def decide(node: Node, session: Session, command: Decide) -> Ok:
     """Decide a claimed flag; the loser of two is told who was first."""
-    room, _, flag = await _find(node, session, command.flag, "decide")
+    room, _, flag = await find(node, session, command.flag, "decide")
     warning = judge_label(node, command.warning, node.settings.limits.warning)
     if command.action == "warn" and not warning:
         raise Refused(ErrorCode.BAD_REQUEST, "Please say what the warning is about.")
@@ -194,7 +202,7 @@ async def decide(node: Node, session: Session, command: Decide) -> Ok:
     text = _judged_note(node, command.text)
     if command.action == "ban":
         await _refuse_ban_upwards(node, session, flag["author"]["id"])
-    reply = await _step(
+    reply = await step(
         node, session, command.flag, "decide",
         action=command.action, note=clean(command.note), text=text, warning=warning,
         seconds=command.seconds or 0, rev=command.rev, told=TOLD,
@@ -225,14 +233,10 @@ async def report(node: Node, session: Session, command: Report) -> Ok:
         raise Refused(
             ErrorCode.TOO_LONG, f"Please keep the reason to {node.settings.limits.report} characters."
         )
-    new = FlagEvent(
-        flag=new_flag_id(room.id), rev=0, kind="report", room=room.id, state="open", severity="none",
-        categories=[], reasons=[], author={}, text=None, verdict="delivered", opened_at=0, due_at=0,
-        reports=[], attended_by=[],
-    )  # fmt: skip
+    new = {**new_flag(room.id, "report"), "verdict": "delivered"}
     args = node.act_args(
         session, role, "report",
-        least=Role.PARTICIPANT.rank + 1, flag=new.flag, seq=command.seq, new=msgspec.to_builtins(new),
+        least=Role.PARTICIPANT.rank + 1, flag=new["flag"], seq=command.seq, new=new,
         report={"by": {"id": caller.id, "name": caller.name}, "reason": reason},
         due=node.settings.review.due_seconds["none"],
     )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from chat.node.node import Node, clean, now_ms, refuse_unless_ok
+from chat.node.node import Node, clean, new_flag, now_ms, refuse_unless_ok
 from chat.node.rooms import Room
 from chat.node.session import Session, member_of
 from chat.node.speech import judge_label
@@ -53,6 +53,11 @@ async def _act(node: Node, session: Session, room: str, role: Role, op: str, lea
     return Ok(room=room, seq=seq if seq > 0 else None)
 
 
+def new_record(room: str) -> dict[str, Any]:
+    """The flag that accounts for a decision which none asked for; the script fills it in."""
+    return {**new_flag(room, "sanction"), "verdict": "delivered"}
+
+
 # ── people ───────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -75,6 +80,7 @@ async def _sanction(
         key=command.key,
         event=pack(event) if event is not None else None,
         known=True,
+        record=new_record(command.room) if op in ("mute", "remove") else None,
     )
 
 
@@ -124,6 +130,7 @@ async def retract(node: Node, session: Session, command: Retract) -> Ok:
     return await _act(
         node, session, command.room, role, "retract", Role.PARTICIPANT,
         seq=command.seq, reason=clean(command.reason or ""), text=RETRACTED,
+        record=new_record(command.room) if role.is_staff else None,
     )  # fmt: skip
 
 

@@ -142,6 +142,7 @@ class Node:
             "role": str(role),
             "issued": caller.issued,
             "receipt": self.settings.receipt_seconds,
+            "evidence": int(self.settings.review.evidence_days * 86_400_000),
             **more,
         }
 
@@ -278,8 +279,10 @@ def unwatch(node: Node, session: Session) -> None:
 
 
 def may_see(session: Session, flag: Mapping[str, Any]) -> bool:
-    """Nobody sees a flag about themselves; one about staff is for moderators."""
+    """Nobody sees a flag about themselves, nor an appeal on their own act; one about staff is for moderators."""
     if session.caller is None or flag["author"]["id"] == session.caller.id:
+        return False
+    if flag.get("against") and flag["against"]["by"]["id"] == session.caller.id:
         return False
     role = session.caller.role(flag["room"])
     if role is None or not role.is_staff:
@@ -290,6 +293,15 @@ def may_see(session: Session, flag: Mapping[str, Any]) -> bool:
 def new_flag_id(room: str) -> str:
     """A random id; its end names the room, so that a flag is found without a table over all rooms."""
     return f"f_{secrets.token_urlsafe(12)}.{room}"
+
+
+def new_flag(room: str, kind: str) -> dict[str, Any]:
+    """A flag about which nothing is known yet."""
+    return {
+        "type": "flag", "flag": new_flag_id(room), "rev": 0, "kind": kind, "room": room, "state": "open",
+        "severity": "none", "categories": [], "reasons": [], "author": {}, "text": None, "verdict": "",
+        "opened_at": 0, "due_at": 0, "reports": [], "attended_by": [],
+    }  # fmt: skip
 
 
 def room_of(flag: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from chat.node import audit, desk, entrance, guide, rota, speech
+from chat.node import appeals, audit, desk, entrance, guide, rota, speech
 from chat.node.node import Node, now_ms
 from chat.node.ports import Unavailable
 from chat.node.session import Session
@@ -67,12 +67,14 @@ HANDLERS: dict[str, Handler] = {
     "decide": desk.decide,
     "ban": desk.ban,
     "unban": desk.unban,
+    "appeal": appeals.appeal,
+    "evidence": appeals.evidence,
     "audit": audit.audit,
     "duty": rota.duty,
     "follow_up": rota.follow_up,
     "ping": _ping,
 }
-LATER = RESERVED | {"aside", "appeal"}
+LATER = RESERVED | {"aside"}
 """Known commands whose work comes later."""
 
 assert HANDLERS.keys() | LATER == COMMANDS.keys(), "every command is handled, or known to come later"

@@ -51,6 +51,7 @@ ANSWERS: Mapping[str, str | None] = {
     "ban": "ok",
     "unban": "ok",
     "appeal": "ok",
+    "evidence": "evidence",
     "audit": "page",
     "duty": "rota",
     "follow_up": "tasks",

@@ -313,10 +313,17 @@ class Unban(_Command, tag="unban", kw_only=True):
 
 
 class Appeal(_Command, tag="appeal", kw_only=True):
-    """Ask for another look at a decision about one's own message."""
+    """Ask for another look at a decision about oneself; somebody else than the first decides."""
 
     flag: Flag
     text: Annotated[str, Meta(max_length=2_000)]
+
+
+class Evidence(_Command, tag="evidence", kw_only=True):
+    """Open a decided flag's text, for a purpose that the audit trail keeps."""
+
+    flag: Flag
+    purpose: Annotated[str, Meta(min_length=1, max_length=500)]
 
 
 class Audit(_Command, tag="audit", kw_only=True):
@@ -450,6 +457,7 @@ Command = (
     | Ban
     | Unban
     | Appeal
+    | Evidence
     | Audit
     | Duty
     | FollowUp

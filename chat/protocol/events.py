@@ -156,13 +156,22 @@ class Tasks(_Reply, tag="tasks", kw_only=True):
     tasks: list[Wire]
 
 
+class EvidenceOpened(_Reply, tag="evidence", kw_only=True):
+    """The text of a decided flag; after `until` it is gone."""
+
+    flag: str
+    author: Wire
+    text: str
+    until: int | None = None
+
+
 class Pong(_Reply, tag="pong", kw_only=True):
     """Still here."""
 
     time: int
 
 
-Reply = Ok | Error | Welcome | Joined | Posted | Page | Queue | Claimed | Rota | Tasks | Pong
+Reply = Ok | Error | Welcome | Joined | Posted | Page | Queue | Claimed | EvidenceOpened | Rota | Tasks | Pong
 
 # ── events of a room's log ───────────────────────────────────────────────────────────────────────
 
@@ -305,10 +314,11 @@ class Whispered(_Private, tag="whisper", kw_only=True):
 
 
 class Muted(_Private, tag="muted", kw_only=True):
-    """One can't post, `until` a time (0: until lifted)."""
+    """One can't post, `until` a time (0: until lifted). `flag` is what to appeal by."""
 
     until: int
     text: str | None = None
+    flag: str = ""
 
 
 class Unmuted(_Private, tag="unmuted", kw_only=True):
@@ -323,6 +333,7 @@ class Removed(_Private, tag="removed", kw_only=True):
 
     until: int
     text: str
+    flag: str = ""
 
 
 class AsideOpened(_Private, tag="aside", kw_only=True):
@@ -395,6 +406,12 @@ class FlagEvent(Frame, tag="flag", kw_only=True):
     clock_at: int | None = None
     escalated: int = 0
     summons: bool = False
+    evidence_until: int | None = None
+    """How long staff can open the text that was put aside when it was decided."""
+    appeal: str | None = None
+    """The flag by which the author asked for another look."""
+    against: Wire | None = None
+    """Of an appeal: `flag`, `action`, `by` and `at` of the decision that it is about."""
 
 
 class Notice(Frame, tag="notice", kw_only=True):

@@ -79,6 +79,7 @@ RIGHTS: Mapping[str, Right] = {
     "unclaim": _REVIEW,
     "decide": _REVIEW,
     "appeal": Right(Scope.FLAG, _ANYONE),
+    "evidence": _REVIEW,
     "ban": Right(Scope.EVERYWHERE, Role.MODERATOR),
     "unban": Right(Scope.EVERYWHERE, Role.MODERATOR),
     "audit": Right(Scope.WATCHED, Role.MODERATOR),

@@ -45,6 +45,7 @@ TEXTS: Mapping[tuple[str, str], Readers] = {
     ("readmit", "reason"): Readers.RECORD,
     ("retract", "reason"): Readers.RECORD,
     ("ban", "reason"): Readers.RECORD,
+    ("evidence", "purpose"): Readers.RECORD,
     ("unban", "reason"): Readers.RECORD,
     ("follow_up", "note"): Readers.RECORD,
     ("hello", "token"): Readers.SET,

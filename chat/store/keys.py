@@ -12,6 +12,7 @@
 | `hearth:{ROOM}:reacted:SEQ` | set | who set which reaction |
 | `hearth:{ROOM}:receipt:USER:KEY` | hash | first answer to a key, its flag, the decision since; expires |
 | `hearth:{ROOM}:flag:ID` | hash | a flag, and the text that waits with it |
+| `hearth:{ROOM}:evidence:ID` | hash | text of a decided flag, and what an appeal would release; expires |
 | `hearth:{ROOM}:queue` | sorted set | open flags by severity, then by when they are due |
 | `hearth:{ROOM}:flags:USER` | sorted set | all flags about a person, by when they were opened |
 | `hearth:{ROOM}:flagged` | hash | seq to its flag |

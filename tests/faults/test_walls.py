@@ -57,7 +57,7 @@ class Floor:
         flag = ""
         if command in ("edit", "retract", "react", "report", "pin", "unpin", "warn"):
             seq = (await author.post(words(next(_keys)), key, there))["seq"]
-        if command in ("attend", "claim", "unclaim", "decide", "appeal"):
+        if command in ("attend", "claim", "unclaim", "decide", "evidence", "appeal"):
             held = await author.ask("post", room=there, key=key, text=HELD.format(words(next(_keys))))
             flag = held["flag"] if room != NOWHERE else "f_none." + NOWHERE
         if command == "unpin":
@@ -95,6 +95,7 @@ class Floor:
             "claim": {"flag": flag},
             "unclaim": {"flag": flag},
             "decide": {"flag": flag, "action": "approve", "note": "seen"},
+            "evidence": {"flag": flag, "purpose": "to see"},
             "appeal": {"flag": flag, "text": "please look again"},
             "ban": {"user": "u_stranger", "reason": "harm"},
             "unban": {"user": "u_stranger", "reason": "mended"},
@@ -134,7 +135,7 @@ def _expected(role: Role, command: str, where: str) -> set[str]:
     if right.scope is Scope.FLAG:
         if not is_enough:
             return {"forbidden"}
-        if where != "own":
+        if where != "own" or command == "appeal":  # an appeal is its author's alone
             return {"not_found"}
         # Right in every field, but not claimed by the caller.
         return {"conflict"} if command in ("unclaim", "decide") else {""}

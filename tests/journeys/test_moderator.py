@@ -293,3 +293,42 @@ async def test_flags_of_a_room_stay_in_it(stage: Stage) -> None:
     queue = await out.ask("watch", room=None)
     assert flag["flag"] not in {other["flag"] for other in queue["flags"]}
     await mo.refused("not_found", "claim", flag="no-such-flag", room=None)
+
+
+async def test_somebody_else_looks_again(stage: Stage) -> None:
+    """An author appeals; the first moderator neither sees nor takes it; the second takes the decision back."""
+    mo, ana, ben = await desk(stage)
+    nia = await stage.person("Nia", "moderator")
+    await nia.ask("watch", rooms=[stage.room], room=None)
+    await mo.ask("set_room", hold="all")
+    key = new_key()
+    flag = (await ana.say("It has been a hard week.", key=key))["flag"]
+    await mo.ask("claim", flag=flag, room=None)
+    await mo.ask("decide", flag=flag, action="retract", note="Off topic.", room=None)
+    await ana.hears("held_decided", key=key)
+    assert (await ana.ask("appeal", flag=flag, text="It was about my week.", room=None))["note"]
+    waits = await nia.hears("flag", kind="appeal", state="open")
+    assert waits["against"]["flag"] == flag
+    assert mo.heard("flag", kind="appeal") == []
+    await mo.refused("not_found", "claim", flag=waits["flag"], room=None)
+    opened = await nia.ask("evidence", flag=flag, purpose="the appeal", room=None)
+    assert opened["text"] == "It has been a hard week."
+    await nia.ask("claim", flag=waits["flag"], room=None)
+    done = await nia.ask("decide", flag=waits["flag"], action="approve", note="Fine.", room=None)
+    assert (await ben.hears("message", seq=done["seq"]))["text"] == "It has been a hard week."
+    assert (await ana.hears("held_decided", action="approve"))["key"] == key
+    await ana.refused("conflict", "appeal", flag=flag, text="Once more.", room=None)
+    await ben.refused("not_found", "appeal", flag=flag, text="And I?", room=None)
+
+
+async def test_a_mute_can_be_appealed(stage: Stage) -> None:
+    mo, ana, _ = await desk(stage)
+    fay = await stage.person("Fay", "facilitator")
+    await fay.ask("mute", user=ana.id, seconds=600, reason="Too much.")
+    muted = await ana.hears("muted")
+    await ana.ask("appeal", flag=muted["flag"], text="I will be gentler.", room=None)
+    waits = await mo.hears("flag", kind="appeal", state="open")
+    await mo.ask("claim", flag=waits["flag"], room=None)
+    await mo.ask("decide", flag=waits["flag"], action="approve", note="Fine.", room=None)
+    await ana.hears("unmuted")
+    assert (await ana.say(PLAIN))["verdict"] == "delivered"

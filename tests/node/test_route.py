@@ -122,7 +122,7 @@ async def line(node: Node) -> AsyncIterator[Line]:
 FIELDS: dict[str, Any] = {
     "room": "open-circle", "key": "k", "text": "t", "seq": 1, "reaction": "x", "on": True, "reason": "r",
     "up": True, "to": "u_x", "user": "u_x", "seconds": 0, "warning": "w", "card": "c",
-    "flag": "f.open-circle", "action": "approve", "note": "n",
+    "flag": "f.open-circle", "action": "approve", "note": "n", "purpose": "p",
 }  # fmt: skip
 
 

@@ -36,6 +36,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "claim": {"flag": "f"},
     "unclaim": {"flag": "f"},
     "decide": {"flag": "f", "action": "approve", "note": ""},
+    "evidence": {"flag": "f", "purpose": "t"},
     "ban": {"user": "u", "reason": "t"},
     "unban": {"user": "u", "reason": "t"},
     "appeal": {"flag": "f", "text": "t"},

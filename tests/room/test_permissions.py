@@ -46,7 +46,7 @@ FACILITATORS = [
     "follow_up",
     "invite",
 ]
-MODERATORS = ["claim", "unclaim", "decide", "ban", "unban", "audit"]
+MODERATORS = ["claim", "unclaim", "decide", "evidence", "ban", "unban", "audit"]
 ADMINS = [
     "create_room",
     "close_room",

@@ -84,19 +84,28 @@ end
 
 local function raise(verdict, seq)
   local flag = arg.flag
-  if receipt.flag then  -- a text under this key was refused before: its one flag goes on, with what the text is now
-    local earlier = flag_of(receipt.flag)
-    local is_same = not flag or (flag.text == earlier.text and flag.severity == earlier.severity)
+  -- A text under this key was refused before, or a message that has a flag was edited: its one flag goes on, with what
+  -- the text is now. A decided one opens again where that is something else.
+  local is_edit = not receipt.flag and flag and arg.op == 'edit' and verdict == 'delivered'
+  local known = receipt.flag or (is_edit and redis.call('HGET', P .. 'flagged', seq))
+  if known then
+    local earlier = flag_of(known)
+    -- A decided flag's text was put aside; where that has expired, the severity alone tells.
+    local text = earlier.text or redis.call('HGET', P .. 'evidence:' .. known, 'text')
+    local is_same = not flag or ((not text or flag.text == text) and flag.severity == earlier.severity)
     if earlier.verdict == verdict and is_same then return earlier.flag end
     if not is_same then
       earlier.text, earlier.reasons, earlier.categories = flag.text, flag.reasons, flag.categories
-      if SEVERITY[flag.severity] > SEVERITY[earlier.severity] then
-        earlier.severity, earlier.due_at = flag.severity, math.min(earlier.due_at, now + arg.due * 1000)
-        earlier.state, earlier.decision = 'open', nil
+      local is_decided = earlier.state == 'decided'
+      if is_decided or SEVERITY[flag.severity] > SEVERITY[earlier.severity] then
+        earlier.severity = flag.severity
+        earlier.due_at = is_decided and now + arg.due * 1000 or math.min(earlier.due_at, now + arg.due * 1000)
       end
     end
+    if earlier.state == 'decided' and (not is_same or verdict == 'held' or verdict == 'blocked') then
+      earlier.state, earlier.decision, earlier.text = 'open', nil, flag and flag.text or text
+    end
     earlier.verdict, earlier.seq = verdict, seq
-    if verdict == 'held' or verdict == 'blocked' then earlier.state, earlier.decision = 'open', nil end
     flag = earlier
   else
     flag.state, flag.opened_at = 'open', now
@@ -104,7 +113,9 @@ local function raise(verdict, seq)
     flag.verdict, flag.seq = verdict, seq
   end
   local id = P .. 'flag:' .. flag.flag
-  redis.call('HSET', id, 'op', arg.op, 'user', arg.user, 'key', arg.key or '', 'target', arg.target or '')
+  if not (is_edit and known) then
+    redis.call('HSET', id, 'op', arg.op, 'user', arg.user, 'key', arg.key or '', 'target', arg.target or '')
+  end
   if verdict == 'held' or verdict == 'blocked' then redis.call('HSET', id, 'body', arg.body) end
   if seq then redis.call('HSET', P .. 'flagged', seq, flag.flag) end
   keep_flag(flag)

@@ -20,12 +20,35 @@ local function above(user)
   if rank <= known_rank(them) then return 'forbidden' end
 end
 
-local function sanction(field, event)  -- user, seconds, reason
+-- A decision that no flag asked for gets one of its own, decided: its person can appeal, and it can be accounted for.
+local function record(author, decision, text, body)
+  local flag = arg.record
+  if not flag then return '' end
+  flag.author, flag.seq, flag.state, flag.opened_at, flag.due_at = author, arg.seq, 'decided', now, now
+  decision.by, decision.at, decision.note = arg.by, now, arg.reason
+  flag.decision = decision
+  redis.call('HSET', P .. 'flag:' .. flag.flag, 'user', author.id, 'key', '')
+  keep_evidence(flag, text, {body = body, op = 'post'})
+  keep_flag(flag)
+  return flag.flag
+end
+
+local function as_author(user)
+  local them = person(user)
+  local role = them.role ~= '' and them.role or them.seen or 'participant'
+  return {id = user, name = them.name or '', role = role}
+end
+
+local function sanction(field, event)  -- user, seconds, reason, record: the flag to account for it, or nothing
   local code = above(arg.user)
   if code then return code end
   local till = ends(arg.seconds)
   redis.call('HSET', standing(arg.user), field, till)
-  if event then tell(arg.user, with_fields(event, 1, '\165until' .. cmsgpack.pack(till))) end
+  local flag = arg.user and record(as_author(arg.user), {action = arg.op, till = till}) or ''
+  if event then
+    event = with_fields(event, 1, '\164flag' .. cmsgpack.pack(flag))
+    tell(arg.user, with_fields(event, 1, '\165until' .. cmsgpack.pack(till)))
+  end
   audit(arg.op, {user = arg.user, reason = arg.reason, till = till})
 end
 
@@ -70,15 +93,15 @@ end
 -- what, user or nothing, reason or nothing: somebody of staff reads private things
 function ops.read() audit_read(arg.what, {user = arg.user, reason = arg.reason}) end
 
--- seq: a message; staff's own, or that of anyone below
+-- seq: a message; staff's own, or that of anyone below; reason, record: as above
 function ops.retract()
   local entry = message_at(arg.seq)
   if not entry then return 'not_found' end
   if entry.from.id == arg.by.id then return nil, retract(entry, 'author') end
   if rank < 2 or rank <= RANK[entry.from.role] then return 'forbidden' end
   audit('retract', {user = entry.from.id, seq = arg.seq, reason = arg.reason})
-  local flag = redis.call('HGET', P .. 'flagged', arg.seq)
-  tell(entry.from.id, cmsgpack.pack({type = 'held_decided', room = arg.room, key = '', flag = flag or '',
+  local flag = record(entry.from, {action = 'retract'}, entry.text, body_of(entry))
+  tell(entry.from.id, cmsgpack.pack({type = 'held_decided', room = arg.room, key = '', flag = flag,
     action = 'retract', seq = arg.seq, text = arg.text}))
   return nil, retract(entry, 'staff')
 end

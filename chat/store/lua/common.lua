@@ -170,6 +170,23 @@ local function notify(about, notice)
   publish(is_staff and 'mods' or 'staff', 0, cmsgpack.pack(notice))
 end
 
+-- Keep a decided text for staff alone, apart from flag and log, until it expires; what could be released goes along.
+local function keep_evidence(flag, text, kept)
+  flag.text = nil
+  if not text or text == '' or not arg.evidence or arg.evidence == 0 then return end
+  local key = P .. 'evidence:' .. flag.flag
+  redis.call('HSET', key, 'text', text, 'user', flag.author.id)
+  for name, value in pairs(kept) do redis.call('HSET', key, name, value) end
+  flag.evidence_until = now + arg.evidence
+  redis.call('PEXPIREAT', key, flag.evidence_until)
+end
+
+-- A message of the log as it could be said once more.
+local function body_of(entry)
+  return cmsgpack.pack({type = 'message', room = arg.room, from = entry.from, text = entry.text,
+    reply_to = entry.reply_to, warning = entry.warning, masked = entry.masked})
+end
+
 -- Put a message's new text in its place, in its entry and in the entries of earlier edits.
 local function rewrite(entry, text, masked, edit_seq)
   entry.text, entry.masked = text, masked

@@ -1,13 +1,15 @@
 -- decide: one step of a flag's review, with its effect on the room and on the author, and its audit entry.
 --
--- args   op       attend | claim | unclaim | decide | report
+-- args   op       attend | claim | unclaim | decide | report | appeal | evidence
 --        room, flag (id), by ({id, name, role}), role, issued, least
 --        lease    ms; rev: the caller's view of the flag, or nothing
 --        action, note, text (to the author), warning, seconds; told: words for the author, by what becomes of it
 --        follow_up  ms until somebody asks after the author of a grave flag that is decided, or nothing
 --        support  (attend) the author's support, now seen;  seq, report, new (report) what is reported, and the flag
 --                 to open where the message has none
--- reply  msgpack: {flag, seq, user, changed} | {code, by}
+--        new (appeal) the flag that asks for another look;  purpose (evidence) why the text is opened
+--        evidence ms for which a decided text is kept for staff
+-- reply  msgpack: {flag, seq, text} | {code, by}
 --
 -- One script, because of two moderators one must win and the other be told who; and because a decision, the release
 -- of the text, the author's notice and the audit entry are one act.
@@ -73,6 +75,7 @@ local function tell_author(action, seq)
   if key ~= '' then note_decision(flag.author.id, key, action, seq) end
 end
 
+local ADVERSE = {retract = true, mute = true, remove = true, ban = true}
 local SANCTION = {mute = 'muted', remove = 'removed', ban = 'banned'}
 
 local function sanction(action)
@@ -81,16 +84,17 @@ local function sanction(action)
   local till = ends(arg.seconds)
   redis.call('HSET', P .. 'person:' .. flag.author.id, SANCTION[action], till)
   if action == 'mute' then
-    tell(flag.author.id, cmsgpack.pack({type = 'muted', room = arg.room, ['until'] = till, text = arg.told.muted}))
+    tell(flag.author.id, cmsgpack.pack({type = 'muted', room = arg.room, ['until'] = till, flag = id,
+      text = arg.told.muted}))
   elseif action == 'remove' then
-    tell(flag.author.id, cmsgpack.pack({type = 'removed', room = arg.room, ['until'] = till, text = arg.told.removed}))
+    tell(flag.author.id, cmsgpack.pack({type = 'removed', room = arg.room, ['until'] = till, flag = id,
+      text = arg.told.removed}))
   end
 end
 
--- A held text, released at a new seq.
-local function release(warning)
-  local held = hash('flag:' .. id)
-  if flag.verdict == 'replaced' or flag.verdict == 'withdrawn' or not held.body then return 'conflict' end
+-- A held text, or one that was put aside, released at a new seq.
+local function release(held, warning)
+  if not held.body then return 'conflict' end
   local them = person(flag.author.id)
   if is_running(them.muted) or is_running(them.removed) or is_running(them.banned) then return 'conflict' end
   local body = held.body
@@ -110,10 +114,11 @@ local function release(warning)
   return nil, held.op == 'edit' and tonumber(held.target) or seq, seq
 end
 
-local function decide_waiting(action)
+local function decide_waiting(action, held)
   local code, seq, released
   if action == 'approve' or action == 'warn' then
-    code, seq, released = release(action == 'warn' and arg.warning or nil)
+    if flag.verdict == 'replaced' or flag.verdict == 'withdrawn' then return 'conflict' end
+    code, seq, released = release(held, action == 'warn' and arg.warning or nil)
     if code then return code end
     if seq then redis.call('HSET', P .. 'flagged', seq, id) end
     flag.seq = seq
@@ -126,6 +131,37 @@ local function decide_waiting(action)
   redis.call('HDEL', P .. 'flag:' .. id, 'body')
   forget_held(flag.author.id, redis.call('HGET', P .. 'flag:' .. id, 'key'))
   tell_author(released and action or (SANCTION[action] and 'retract') or action, released)
+  return nil, released
+end
+
+-- Another look at an earlier decision: taken back, with what it did, or left as it is.
+local function decide_appeal(action)
+  local first = flag_of(flag.against.flag)
+  local kept = hash('evidence:' .. flag.against.flag)
+  local takes_back = action == 'approve' or action == 'warn'
+  if not takes_back and action ~= 'dismiss' and action ~= 'retract' then return 'bad_request' end
+  local released
+  if takes_back then
+    local field, till = SANCTION[first.decision.action], first.decision.till
+    local them = P .. 'person:' .. flag.author.id
+    if field and till and tonumber(redis.call('HGET', them, field)) == till then
+      redis.call('HDEL', them, field)
+      if field == 'muted' then
+        tell(flag.author.id, cmsgpack.pack({type = 'unmuted', room = arg.room, text = arg.told.unmuted}))
+      end
+    end
+    -- What can't be said any more (it expired, or somebody else keeps them from it) stays unsaid.
+    local _
+    _, _, released = release(kept, action == 'warn' and arg.warning or nil)
+    if released then redis.call('HDEL', P .. 'evidence:' .. first.flag, 'body') end
+    first.decision.overturned = {by = arg.by, at = now}
+    keep_flag(first)
+  end
+  local key = redis.call('HGET', P .. 'flag:' .. first.flag, 'key') or ''
+  local became = takes_back and action or 'retract'
+  tell(flag.author.id, cmsgpack.pack({type = 'held_decided', room = arg.room, key = key, flag = first.flag,
+    action = became, seq = released, text = arg.text or arg.told[takes_back and 'granted' or 'upheld']}))
+  if key ~= '' then note_decision(flag.author.id, key, became, released) end
   return nil, released
 end
 
@@ -163,6 +199,14 @@ function ops.decide()
   if arg.rev and arg.rev ~= flag.rev then return 'conflict', by end
   if SANCTION[arg.action] and is_only_risk(flag) then return 'forbidden' end
   local seq
+  local held = hash('flag:' .. id)
+  local entry = flag.seq and entry_of(flag.seq)
+  local kept = {key = held.key, op = held.op == 'report' and 'post' or held.op, target = held.target, body = held.body}
+  if not ADVERSE[arg.action] then
+    kept.body = nil
+  elseif not kept.body and entry and entry.type == 'message' and not entry.retracted then
+    kept.body = body_of(entry)
+  end
   if arg.action == 'escalate' then
     release_claim(flag)
     flag.escalated, flag.due_at = (flag.escalated or 0) + 1, now
@@ -173,16 +217,46 @@ function ops.decide()
   else
     local code
     local waits = flag.verdict == 'held' or flag.verdict == 'blocked'
-    code, seq = (waits and decide_waiting or decide_standing)(arg.action)
+    local step = flag.against and decide_appeal or (waits and decide_waiting or decide_standing)
+    code, seq = step(arg.action, held)
     if code then return code end
     release_claim(flag)
     flag.state = 'decided'
-    flag.decision = {action = arg.action, by = arg.by, at = now, note = arg.note}
+    flag.decision = {action = arg.action, by = arg.by, at = now, note = arg.note,
+      till = SANCTION[arg.action] and ends(arg.seconds) or nil}
+    keep_evidence(flag, flag.text, kept)
     plan_follow_up()
   end
   keep_flag(flag)
   audit('decide', {flag = id, user = flag.author.id, decision = arg.action, note = arg.note})
   return nil, nil, seq
+end
+
+-- The author asks for another look at what was decided, once; somebody else than the first looks.
+function ops.appeal()
+  local earlier = flag.appeal and flag_of(flag.appeal)
+  if earlier and earlier.text == arg.new.text then return nil end
+  if flag.appeal or flag.against or flag.state ~= 'decided' or not ADVERSE[flag.decision.action]
+    or flag.verdict == 'replaced' or flag.verdict == 'withdrawn' then
+    return 'conflict'
+  end
+  local new, first = arg.new, flag
+  new.author, new.seq = {id = arg.by.id, name = arg.by.name, role = first.author.role}, first.seq
+  new.against = {flag = id, action = first.decision.action, by = first.decision.by, at = first.decision.at}
+  new.state, new.opened_at, new.due_at = 'open', now, now + arg.due * 1000
+  redis.call('HSET', P .. 'flag:' .. new.flag, 'op', 'appeal', 'user', arg.by.id)
+  first.appeal = new.flag
+  keep_flag(first)
+  keep_flag(new)
+  audit('appeal', {flag = id, user = arg.by.id})
+end
+
+-- Open the text of a flag that was put aside, for a purpose that the trail keeps.
+local opened
+function ops.evidence()
+  opened = redis.call('HGET', P .. 'evidence:' .. id, 'text') or flag.text
+  if not opened then return 'not_found' end
+  audit('read', {what = 'evidence', flag = id, user = flag.author.id, reason = arg.purpose})
 end
 
 -- A report opens the message's flag or joins it, and a new one where that is decided; it raises no severity.
@@ -216,10 +290,12 @@ if rank == 0 then return refused('not_found') end
 if rank < arg.least then return refused('forbidden') end
 if arg.op ~= 'report' then
   flag = flag_of(id)
-  -- Nobody sees or decides a flag about themselves; one about staff is for moderators.
-  if not flag or flag.author.id == arg.by.id then return refused('not_found') end
-  if flag.author.role ~= 'participant' and rank < 3 then return refused('not_found') end
+  -- Nobody sees or decides a flag about themselves, nor an appeal on an act of their own; one about staff is for
+  -- moderators. An appeal is its author's alone.
+  if not flag or (flag.author.id == arg.by.id) ~= (arg.op == 'appeal') then return refused('not_found') end
+  if arg.op ~= 'appeal' and flag.author.role ~= 'participant' and rank < 3 then return refused('not_found') end
+  if flag.against and flag.against.by.id == arg.by.id then return refused('not_found') end
 end
 local code, by, seq = ops[arg.op]()
 if code then return refused(code, nil, by) end
-return cmsgpack.pack({flag = flag, seq = seq})
+return cmsgpack.pack({flag = flag, seq = seq, text = opened})

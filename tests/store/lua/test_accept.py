@@ -337,3 +337,17 @@ async def test_a_whisper_is_for_two(scene: Scene) -> None:
     assert (await scene.post(ANN, "x", op="whisper", target="ben"))["code"] == "forbidden"
     assert (await scene.post(ANN, "x", op="whisper", target="zoe"))["code"] == "not_found"
     assert "answer" in await scene.post(FAY, "y", op="whisper", target="ben")
+
+
+async def test_an_edit_joins_the_flag_of_its_message(scene: Scene, review: Review) -> None:
+    """One open flag a message; a decided one opens again, for the text is another."""
+    await scene.post(ANN, "k", "sad", severity="moderate")
+    await scene.post(ANN, "e1", "darker", op="edit", target=1, severity="high")
+    flag = await only_flag(scene, review)
+    assert (flag["text"], flag["severity"], flag["state"]) == ("darker", "high", "open")
+    await scene.decide(MIA, flag["flag"], "approve")
+    await scene.post(ANN, "e2", "sad again", op="edit", target=1, severity="moderate")
+    again = await only_flag(scene, review)
+    assert (again["flag"], again["text"], again["severity"], again["state"]) == (
+        flag["flag"], "sad again", "moderate", "open",
+    )  # fmt: skip

@@ -1,0 +1,56 @@
+"""After a decision: another look that its person asks for, and the text that was put aside."""
+
+from __future__ import annotations
+
+from chat.node.desk import step
+from chat.node.node import Node, clean, new_flag, refuse_unless_ok, room_of
+from chat.node.session import Session
+from chat.node.speech import ask_help
+from chat.protocol.commands import Appeal, Evidence, Help
+from chat.protocol.errors import ErrorCode, Refused
+from chat.protocol.events import EvidenceOpened, Ok
+from chat.protocol.fields import Role
+
+RECEIVED = "Thank you for telling us. Somebody who did not decide this will look at it."
+NOT_NOW = (
+    "This can't be looked at once more: nobody has decided it yet, or it is being looked at again already."
+)
+
+
+async def appeal(node: Node, session: Session, command: Appeal) -> Ok:
+    """Ask for another look. Whoever is in danger as they write gets what anybody would."""
+    caller = node.caller(session)
+    room = room_of(command.flag)
+    role = caller.role(room)
+    if role is None or room not in await node.hub.known():
+        raise Refused(ErrorCode.NOT_FOUND)
+    text = clean(command.text).strip()
+    if not text:
+        raise Refused(ErrorCode.BAD_REQUEST, "Please say in a few words what we should look at again.")
+    limit = node.settings.limits.report
+    if len(text) > limit:
+        raise Refused(ErrorCode.TOO_LONG, f"Please keep this to {limit} characters.")
+    args = node.act_args(
+        session, role, "appeal", least=Role.PARTICIPANT.rank + 1, flag=command.flag,
+        new={**new_flag(room, "appeal"), "text": text, "verdict": "delivered"},
+        due=node.settings.review.due_seconds["none"],
+    )  # fmt: skip
+    reply = await node.broker.decide(room, args)
+    if reply.get("code") == ErrorCode.CONFLICT:
+        raise Refused(ErrorCode.CONFLICT, NOT_NOW)
+    refuse_unless_ok(reply)
+    if node.pipeline.judge(text, author=caller.id).crisis:
+        await ask_help(node, session, Help(room=room, text=text, key=f"appeal-{command.flag}"))
+    return Ok(room=room, note=RECEIVED)
+
+
+async def evidence(node: Node, session: Session, command: Evidence) -> EvidenceOpened:
+    """Open what was put aside; who, when and why stands in the trail."""
+    purpose = clean(command.purpose).strip()
+    if not purpose:
+        raise Refused(ErrorCode.BAD_REQUEST, "Please say why you open this.")
+    reply = await step(node, session, command.flag, "evidence", purpose=purpose)
+    flag = reply["flag"]
+    return EvidenceOpened(
+        flag=command.flag, author=flag["author"], text=reply["text"], until=flag.get("evidence_until")
+    )
