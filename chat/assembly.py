@@ -15,6 +15,7 @@ from chat.node.clocks import Clocks
 from chat.node.entrance import enter_anew
 from chat.node.node import Node, now_ms
 from chat.node.ports import Unavailable
+from chat.notify.pager import pager_of
 from chat.room.care import Care, load_care
 from chat.room.trail import Seals, heads_of
 from chat.settings import RoomPolicy, Rooms, Settings, load_rooms
@@ -183,7 +184,7 @@ async def _running(
         own.on_restart = lambda _: node.hub.soon(look_at_epoch())
     node.hub.on_missing = lambda room, session: enter_anew(node, room, session)
     node.hub.also(stored.anchors.write, settings.review.anchor_seconds)
-    clocks = Clocks(node)
+    clocks = Clocks(node, pager_of(settings.outbound))
     node.on_flag = clocks.heard
     node.start()
     clocks.start()

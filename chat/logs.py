@@ -24,7 +24,7 @@ KEYS: Final = frozenset(
 )  # fmt: skip
 """Every key that a line may have. Adding one is a decision: its values are ids, codes, counts or times."""
 
-QUIET: Final = ("websockets", "redis", "asyncio")
+QUIET: Final = ("websockets", "redis", "asyncio", "apprise")
 """Libraries whose own lines hold addresses, frames or the text of exceptions."""
 
 _ID: Final = re.compile(r"[A-Za-z0-9_.:*~<>/-]{1,80}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from chat.config import ConfigError, Part, faults, read_toml
@@ -119,6 +120,70 @@ class Review(Part):
     clock_seconds: ClockSeconds = ClockSeconds()
 
 
+class Target(Part):
+    """One way to call people outside. Its secret comes by the environment."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+    kind: Literal["webhook", "apprise"] = "webhook"
+    url: str = ""
+    allow_private: bool = False
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.kind == "apprise":
+            if self.url:
+                raise ValueError("an apprise target's url is its secret: give it by the environment")
+            return self
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+            raise ValueError("write url as https://pager.example.org/path, without a user in it")
+        if not self.url.isascii() or any(char.isspace() for char in self.url) or parts.fragment:
+            raise ValueError("write url in plain characters, without spaces and without a fragment")
+        if parts.scheme == "http" and not self.allow_private:
+            raise ValueError("a url of http is for your own network alone: set allow_private, or use https")
+        return self
+
+
+def _is_secret(secret: str) -> bool:
+    """Whether a secret can sign: long enough, and base64 where it says so."""
+    if not secret.startswith("whsec_"):
+        return len(secret) >= 16
+    try:
+        return len(base64.b64decode(secret[6:], validate=True)) >= 16
+    except ValueError:
+        return False
+
+
+class Outbound(Part):
+    """How people outside are called when nobody comes, and how often that is tried."""
+
+    targets: tuple[Target, ...] = ()
+    secrets: dict[str, SecretStr] = Field(default_factory=dict, repr=False)
+    timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10
+    retry_seconds: Annotated[tuple[Annotated[float, Field(gt=0, le=86_400)], ...], Field(max_length=20)] = (
+        2, 5, 15, 60, 300, 900,
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _has_its_secrets(self) -> Self:
+        names = [target.name for target in self.targets]
+        if len(set(names)) < len(names):
+            raise ValueError("two targets have one name")
+        for name in names:
+            secret = self.secrets.get(name, SecretStr("")).get_secret_value()
+            variable = f"{PREFIX}OUTBOUND__SECRETS__{name.upper()}"
+            if not secret:
+                raise ValueError(f"set {variable} in the environment")
+            if not _is_secret(secret):
+                raise ValueError(
+                    f"{variable} is too short or no base64: it needs sixteen characters at least"
+                )
+        for name in self.secrets:
+            if name not in names:
+                raise ValueError(f"{PREFIX}OUTBOUND__SECRETS__{name.upper()} belongs to no target")
+        return self
+
+
 def _check_store(url: str) -> str:
     scheme, found, rest = url.partition("://")
     if scheme in LATER_STORES:
@@ -174,6 +239,7 @@ class Settings(BaseSettings):
     drain_seconds: Seconds = 8
     limits: Limits = Limits()
     review: Review = Review()
+    outbound: Outbound = Outbound()
 
     @classmethod
     def settings_customise_sources(
@@ -217,6 +283,13 @@ class Settings(BaseSettings):
         if not folder.is_dir():
             raise ConfigError([f"{folder}: no such folder; name one with --config or {PREFIX}CONFIG"])
         file = read_toml(path) if path.exists() else {}
+        outbound = file.get("outbound")
+        if isinstance(outbound, Mapping) and "secrets" in outbound:
+            raise ConfigError(
+                [
+                    f"{path}: outbound.secrets: secrets come by the environment: {PREFIX}OUTBOUND__SECRETS__NAME"
+                ]
+            )
         merged = _over(_over(_over(file, environment), given), {"config": folder})
         try:
             return cls(**merged)

@@ -32,6 +32,7 @@ ARROWS: dict[str, frozenset[str]] = {
             "moderation",
         }
     ),
+    "chat.notify": frozenset({"chat.node.ports", "chat.settings"}),
     "chat.store": frozenset({"chat.node.ports", "chat.protocol"}),
     "chat.server": frozenset({"chat.node", "chat.protocol", "chat.settings"}),
     "chat.client": frozenset({"chat.protocol", "chat.room"}),
@@ -44,6 +45,7 @@ ARROWS: dict[str, frozenset[str]] = {
 
 # Who may import what others made; the standard library is everybody's.
 VENDORS: dict[str, frozenset[str]] = {
+    "apprise": frozenset({"chat.notify"}),
     "hiredis": frozenset({"chat.store"}),
     "joserfc": frozenset({"chat.tokens"}),
     "msgpack": frozenset({"chat.client", "chat.store"}),

@@ -11,7 +11,7 @@ from chat.config import Part
 from chat.protocol.commands import COMMANDS, RESERVED
 from chat.protocol.errors import CloseCode, ErrorCode
 from chat.room.permissions import RIGHTS
-from chat.settings import ClockSeconds, DueSeconds, Limits, Review, RoomPolicy, Settings
+from chat.settings import ClockSeconds, DueSeconds, Limits, Outbound, Review, RoomPolicy, Settings, Target
 from chat.store import keys
 
 ROOT = Path(__file__).parent.parent
@@ -57,9 +57,11 @@ def test_a_close_code_says_whether_to_come_back(code: CloseCode) -> None:
     assert rows(PROTOCOL)[str(code.value)][1] == ("yes" if code.may_return else "no")
 
 
-@pytest.mark.parametrize("table", [Settings, Limits, Review, DueSeconds, ClockSeconds, RoomPolicy])
+@pytest.mark.parametrize(
+    "table", [Settings, Limits, Review, DueSeconds, ClockSeconds, Outbound, Target, RoomPolicy]
+)
 def test_every_setting_is_there(table: type[Part] | type[Settings]) -> None:
-    ours = set(table.model_fields) - {"limits", "review", "due_seconds", "clock_seconds", "room"}
+    ours = set(table.model_fields) - {"limits", "review", "due_seconds", "clock_seconds", "outbound", "room"}
     assert [name for name in sorted(ours) if f"`{name}`" not in SETTINGS] == []
 
 

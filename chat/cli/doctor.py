@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from chat.cli.examine import Finding, State, examine, is_well
+from chat.cli.examine import examine, is_well
+from chat.cli.finding import Finding, State
 from chat.settings import Settings
 
 COLOURS = {State.OK: "\033[32m", State.WARN: "\033[33m", State.WRONG: "\033[31m"}

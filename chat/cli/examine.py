@@ -15,16 +15,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 
 from chat.cli.backup import key_file
+from chat.cli.chain import chain, outside
+from chat.cli.finding import Finding, State, ok, warn, wrong
 from chat.config import ConfigError
 from chat.room.care import load_care
 from chat.settings import Settings, load_rooms, unknown_variables
 from chat.store.address import StoreRefused, connect, parse
+from chat.store.chain import Chain, look_at_chain
 from chat.store.checks import Identity, Server, look_at_store
 from chat.store.directory import Directory, Running, is_alive
 from chat.store.embedded import EmbeddedStore
@@ -42,39 +43,6 @@ CERTIFICATE_DAYS = 14
 SPARE_DESCRIPTORS = 64
 
 
-class State(StrEnum):
-    """How a check ended. Only `wrong` keeps a server from working as it should."""
-
-    OK = "ok"
-    WARN = "warn"
-    WRONG = "wrong"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found, and what would mend it."""
-
-    check: str
-    state: State
-    found: str
-    mend: str = ""
-
-
-def ok(check: str, found: str) -> Finding:
-    """All is well."""
-    return Finding(check, State.OK, found)
-
-
-def warn(check: str, found: str, mend: str) -> Finding:
-    """It works, and could be better."""
-    return Finding(check, State.WARN, found, mend)
-
-
-def wrong(check: str, found: str, mend: str) -> Finding:
-    """It does not work."""
-    return Finding(check, State.WRONG, found, mend)
-
-
 def examine(read_settings: Callable[[], Settings]) -> Iterator[Finding]:
     """Everything, in the order in which it would fail."""
     yield python()
@@ -90,6 +58,7 @@ def examine(read_settings: Callable[[], Settings]) -> Iterator[Finding]:
     yield from content(settings.folder)
     yield from key(settings)
     yield from directory(settings)
+    yield from outside(settings)
     yield from store(settings)
     yield from listening(settings)
     yield descriptors(settings)
@@ -243,7 +212,7 @@ def look(settings: Settings, url: str, place: str) -> Iterator[Finding]:
         if key_file(settings).exists():
             fingerprint = load_key(settings.data, settings.key_file).fingerprint
     try:
-        server, identity = asyncio.run(_look(settings, url, fingerprint))
+        server, identity, calls = asyncio.run(_look(settings, url, fingerprint))
     except StoreRefused as error:
         yield wrong("store", *_split(error))
         return
@@ -252,12 +221,16 @@ def look(settings: Settings, url: str, place: str) -> Iterator[Finding]:
         yield ok("store", says)
     else:
         yield warn("store", f"{says}, keeps nothing over its own restart", "set appendonly yes there")
+    yield from chain(settings, calls)
 
 
-async def _look(settings: Settings, url: str, fingerprint: str) -> tuple[Server, Identity]:
+async def _look(settings: Settings, url: str, fingerprint: str) -> tuple[Server, Identity, Chain]:
     client = connect(url)
     try:
-        return await look_at_store(client, fingerprint=fingerprint, durable=settings.external_durable)
+        server, identity = await look_at_store(
+            client, fingerprint=fingerprint, durable=settings.external_durable
+        )
+        return server, identity, await look_at_chain(client)
     finally:
         await client.aclose()
 

@@ -14,10 +14,10 @@ import structlog
 
 from chat.node.cards import given
 from chat.node.node import Node, now_ms
-from chat.node.ports import Unavailable
+from chat.node.ports import NotSent, Page, Pager, Unavailable
 from chat.node.rota import as_staff
 from chat.protocol.events import Notice
-from chat.protocol.fields import Role
+from chat.protocol.fields import DutyState, Role
 from chat.protocol.wire import pack, unpack
 from chat.room.clocks import Staff, Taken, is_answered, opening, step
 from chat.room.notices import notice_text
@@ -32,15 +32,20 @@ MOST: Final = 50
 AFTER: Final = 200
 """Entries that are read after a message to see whether somebody answered it."""
 DAY: Final = 86_400_000
+SPARE: Final = 5.0
+"""Seconds beyond its deadline after which a call outside counts as not sent by whoever took it."""
 
 
 class Clocks:
     """The timer of a node."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, pager: Pager) -> None:
         self._node = node
+        self._pager = pager
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._looking: set[str] = set()
+        self._again: set[str] = set()
+        """Rooms that are looked at and in which something came meanwhile."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -99,38 +104,46 @@ class Clocks:
 
     async def look(self, room: str) -> None:
         """Take what is due in one room."""
+        self._again.add(room)
         if room in self._looking:
             return
         self._looking.add(room)
         try:
-            found = await self._node.broker.clock(room, {"op": "look", "most": MOST})
-            staff = [as_staff(one) for one in found["staff"]]
-            for item in found["due"]:
-                await self._take(room, item, staff, int(found["now"]))
+            while room in self._again:
+                self._again.discard(room)
+                found = await self._node.broker.clock(room, {"op": "look", "most": MOST})
+                staff = [as_staff(one) for one in found["staff"]]
+                for item in found["due"]:
+                    await self._take(room, item, staff, int(found["now"]))
         finally:
             self._looking.discard(room)
+            self._again.discard(room)
 
     async def _take(self, room: str, item: dict[str, Any], staff: Sequence[Staff], now: int) -> None:
         match item["kind"]:
             case "open":
                 taken = opening(item["flag"], staff, may_page=self._may_page)
-                await self._call(room, item["flag"], taken, is_opening=True)
+                await self._call(room, item["flag"], taken, staff, is_opening=True)
             case "flag":
                 waits = self._node.settings.review.clock_seconds[item["flag"]["severity"]]
                 taken = step(item["flag"], staff, waits, may_page=self._may_page, now=now)
-                await self._call(room, item["flag"], taken, is_opening=False)
+                await self._call(room, item["flag"], taken, staff, is_opening=False)
             case "reply":
                 await self._reply(room, item, staff)
             case "task":
                 await self._ask_after(room, item["task"], staff)
+            case "page":
+                self._node.hub.soon(self._page(room, item, staff))
 
     @property
     def _may_page(self) -> bool:
-        return False
+        return bool(self._pager.targets)
 
     # ── calls ────────────────────────────────────────────────────────────────────────────────────
 
-    async def _call(self, room: str, flag: dict[str, Any], taken: Taken, *, is_opening: bool) -> None:
+    async def _call(
+        self, room: str, flag: dict[str, Any], taken: Taken, staff: Sequence[Staff], *, is_opening: bool
+    ) -> None:
         args: dict[str, Any] = {
             "op": "call",
             "flag": flag["flag"],
@@ -147,7 +160,12 @@ class Clocks:
         if taken.tells:
             args["tells"] = taken.tells
             args["support"] = await self._honest_words(room, flag, taken)
-        await self._node.broker.clock(room, args)
+        if taken.is_page:
+            args["targets"] = list(self._pager.targets)
+            args["on_call"] = [one.id for one in staff if one.duty is DutyState.ON_CALL]
+        done = await self._node.broker.clock(room, args)
+        if done["is_taken"] and taken.is_page:
+            self._again.add(room)
 
     async def _honest_words(self, room: str, flag: dict[str, Any], taken: Taken) -> bytes:
         """What the author is told where nobody has come, or nobody is there to be called."""
@@ -162,6 +180,39 @@ class Clocks:
             nobody=taken.tells == "nobody",
         )
         return given(room, card)
+
+    async def _page(self, room: str, item: dict[str, Any], staff: Sequence[Staff]) -> None:
+        """Send one word outside. The lease is this node's alone; what it does not finish another one sends again."""
+        page, about = item["id"], item["page"]
+        outbound = self._node.settings.outbound
+        lease = {"op": "lease", "page": page, "at": item["at"]}
+        lease["lease"] = int((outbound.timeout_seconds + SPARE) * 1000)
+        if not (await self._node.broker.clock(room, lease))["is_taken"]:
+            return
+        call = Page(
+            call=f"{about['flag']}.{about['step']}",
+            room=room,
+            flag=about["flag"],
+            severity=about["severity"],
+            step=int(about["step"]),
+            at=int(about["made_at"]),
+            on_call=tuple(about.get("on_call") or ()),
+        )
+        try:
+            await self._pager.send(about["target"], call)
+        except NotSent as lost:
+            waits = outbound.retry_seconds
+            tries = int(about["tries"])
+            log.warning("page.not_sent", error=lost.why)
+            failed: dict[str, Any] = {"op": "failed", "page": page, "why": lost.why}
+            failed["to"] = [one.id for one in staff if one.role is Role.ADMIN and one.is_reached]
+            if tries < len(waits):
+                failed["wait"] = int(waits[tries] * 1000)
+            await self._node.broker.clock(room, failed)
+            if "wait" in failed:
+                self._later(room, failed["wait"])
+        else:
+            await self._node.broker.clock(room, {"op": "sent", "page": page})
 
     # ── what nobody answered, whom nobody asked after ────────────────────────────────────────────
 

@@ -177,6 +177,41 @@ class Review(Protocol):
         """The number of a room's first entry at or after a time, or one past the last."""
 
 
+class NotSent(Exception):
+    """A call outside did not arrive, as far as anybody can tell; one word says why."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A call to people outside: that somebody is needed, and where. It holds nothing that anybody wrote."""
+
+    call: str
+    """The same for each try, so that whoever gets it twice knows it."""
+    room: str
+    flag: str
+    severity: str
+    step: int
+    at: int
+    """When the call was made, in milliseconds."""
+    on_call: tuple[str, ...] = ()
+    """Who said that they are on call."""
+
+
+class Pager(Protocol):
+    """The ways outside, by their names."""
+
+    @property
+    def targets(self) -> Sequence[str]:
+        """All names."""
+
+    async def send(self, target: str, page: Page) -> None:
+        """Call one target. Raises NotSent."""
+
+
 class Outlet(Protocol):
     """One connection's way out."""
 

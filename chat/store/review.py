@@ -50,6 +50,14 @@ class Review:
         found: list[Args] = [msgpack.unpackb(task) for tasks in kept for task in tasks]
         return sorted(found, key=lambda task: int(task["due_at"]))
 
+    async def pages(self, rooms: Sequence[str]) -> list[Args]:
+        """Calls outside that wait or were given up, the oldest first; each with its `id`."""
+        kept = await asyncio.gather(*(self._ask("HGETALL", in_room(room, "pages")) for room in rooms))
+        found: list[Args] = [
+            {"id": text(name), **msgpack.unpackb(page)} for pages in kept for name, page in pages.items()
+        ]
+        return sorted(found, key=lambda page: int(page["made_at"]))
+
     async def audit(self, room: str, before: int, limit: int) -> list[Args]:
         """Audit entries of a room in order, the last `limit` ones before a number (0: the newest)."""
         head = int(await self._ask("HGET", in_room(room, "heads"), ":audit") or 0)

@@ -9,6 +9,7 @@ from chat.settings import (
     ClockSeconds,
     DueSeconds,
     Limits,
+    Outbound,
     Review,
     Rooms,
     Settings,
@@ -50,11 +51,12 @@ def test_shipped_file_states_the_defaults() -> None:
 
 def test_shipped_file_names_every_setting() -> None:
     text = (default_config() / "server.toml").read_text(encoding="utf-8")
-    tables = (Settings, Limits, Review, DueSeconds, ClockSeconds)
+    tables = (Settings, Limits, Review, DueSeconds, ClockSeconds, Outbound)
     missing = [name for table in tables for name in table.model_fields if f"{name} = " not in text]
-    assert missing == ["config", "limits", "review", "due_seconds", "clock_seconds"]
+    assert missing == ["config", "limits", "review", "outbound", "due_seconds", "clock_seconds"]
     assert all(
-        f"[{table}]" in text for table in ("limits", "review", "review.due_seconds", "review.clock_seconds")
+        f"[{table}]" in text
+        for table in ("limits", "review", "outbound", "review.due_seconds", "review.clock_seconds")
     )
 
 
@@ -173,6 +175,39 @@ def test_waits_are_there_and_grow(tmp_path: Path, waits: str) -> None:
     folder = write(tmp_path, server=f"[review.clock_seconds]\nhigh = {waits}\n")
     with pytest.raises(ConfigError, match=r"review\.clock_seconds\.high"):
         Settings.load(folder)
+
+
+TARGET = '[[outbound.targets]]\nname = "pager"\nurl = "https://pager.example.org/x"\n'
+
+
+def test_a_targets_secret_comes_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it nothing starts, in a file it is refused, and it is never shown."""
+    folder = write(tmp_path, server=TARGET)
+    with pytest.raises(ConfigError, match="HEARTH_OUTBOUND__SECRETS__PAGER"):
+        Settings.load(folder)
+    monkeypatch.setenv("HEARTH_OUTBOUND__SECRETS__PAGER", "too short")
+    with pytest.raises(ConfigError, match="sixteen"):
+        Settings.load(folder)
+    monkeypatch.setenv("HEARTH_OUTBOUND__SECRETS__PAGER", "quite-long-and-secret")
+    outbound = Settings.load(folder).outbound
+    assert outbound.secrets["pager"].get_secret_value() == "quite-long-and-secret"
+    assert "quite-long" not in repr(outbound) + str(outbound)
+    write(tmp_path, server=TARGET + '[outbound.secrets]\npager = "quite-long-and-secret"\n')
+    with pytest.raises(ConfigError, match="by the environment"):
+        Settings.load(folder)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "ftp://x.example", "http://x.example/plain", "https://user:word@x.example/", "https:///none",
+        "https://x.example/a b", "https://x.example/#part",
+    ],
+)  # fmt: skip
+def test_a_target_is_a_plain_https_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("HEARTH_OUTBOUND__SECRETS__PAGER", "quite-long-and-secret")
+    with pytest.raises(ConfigError, match="url"):
+        Settings.load(write(tmp_path, server=TARGET.replace("https://pager.example.org/x", url)))
 
 
 def test_a_fresh_store_starts_with_a_room_open_to_all() -> None:

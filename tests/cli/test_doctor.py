@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from chat.cli.doctor import lines, table
-from chat.cli.examine import Finding, State, certificate, directory, is_well, port
+from chat.cli.examine import certificate, directory, is_well, port
+from chat.cli.finding import Finding, State
 from chat.cli.main import main
 from chat.settings import Settings, default_config
 from chat.store.address import connect

@@ -1,0 +1,3 @@
+from tests.receiver import receiver
+
+__all__ = ["receiver"]
