@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from chat.node.claims import SWEEP_EVERY, return_leases
 from chat.node.clocks import Clocks
 from chat.node.entrance import enter_anew
 from chat.node.node import Node, now_ms
@@ -184,6 +185,7 @@ async def _running(
         own.on_restart = lambda _: node.hub.soon(look_at_epoch())
     node.hub.on_missing = lambda room, session: enter_anew(node, room, session)
     node.hub.also(stored.anchors.write, settings.review.anchor_seconds)
+    node.hub.also(lambda: return_leases(node), SWEEP_EVERY)
     clocks = Clocks(node, pager_of(settings.outbound))
     node.on_flag = clocks.heard
     node.start()

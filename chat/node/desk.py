@@ -1,4 +1,4 @@
-"""The review desk: the queue, attending, claims and decisions, reports, bans."""
+"""The review desk: the queue, attending, decisions, reports, bans."""
 
 from __future__ import annotations
 
@@ -6,22 +6,19 @@ import asyncio
 from typing import Any
 
 from chat.node.cards import given
-from chat.node.guide import MUTED, REMOVED, UNMUTED, as_frames
+from chat.node.guide import MUTED, REMOVED, UNMUTED
 from chat.node.node import Node, clean, may_see, new_flag, now_ms, refuse_unless_ok, room_of
 from chat.node.session import Session
 from chat.node.speech import ask_help, judge_label
-from chat.protocol.commands import Attend, Ban, Claim, Decide, Help, Report, Unban, Unclaim, Watch
+from chat.protocol.commands import Attend, Ban, Decide, Help, Report, Unban, Watch
 from chat.protocol.errors import ErrorCode, Refused
-from chat.protocol.events import Claimed, Ok, Queue
+from chat.protocol.events import Ok, Queue
 from chat.protocol.fields import Role
-from chat.protocol.wire import unpack
+from chat.room import queue
 from chat.room.permissions import RIGHTS, may_act_on
 from moderation import Category, Severity
 from moderation.pipeline import FAILED
 
-AROUND = 10
-"""Entries before and after a flagged message that its claim shows."""
-EARLIER = 20
 TOLD = {
     "approve": "Your message is in the room now. Thank you for waiting.",
     "warn": "Your message is in the room now, with a note before it for those who need one.",
@@ -70,8 +67,14 @@ async def watch(node: Node, session: Session, command: Watch) -> Queue:
             node.hub.let_go(left)
             await node.hub.tell_watchers(name)
     session.watched = frozenset(rooms)
-    flags = await node.review.open_flags(rooms)
-    return Queue(flags=[flag for flag in flags if may_see(session, flag)])
+    now = now_ms()
+    flags = [flag for flag in await node.review.open_flags(rooms) if may_see(session, flag)]
+    wanted = [flag for flag in flags if queue.is_wanted(flag, command.severity, command.kinds)]
+    return Queue(
+        flags=[dict(flag) for flag in queue.in_order(wanted, now)[: command.limit]],
+        counts=queue.counts(flags, now),
+        more=len(wanted) > command.limit,
+    )
 
 
 async def has_lost_role(node: Node, session: Session, room: str) -> bool:
@@ -135,56 +138,6 @@ async def _seen(node: Node, room: str, flag: dict[str, Any]) -> bytes:
             held=flag["verdict"] == "held",
         )
     return given(room, card)
-
-
-async def claim(node: Node, session: Session, command: Claim) -> Claimed:
-    """Take or renew a flag's lease, and read what was said around it."""
-    lease = int(node.settings.review.lease_seconds * 1000)
-    reply = await step(node, session, command.flag, "claim", lease=lease)
-    room = room_of(command.flag)
-    session.claims[command.flag] = room
-    flag = reply["flag"]
-    around, recent, earlier = await asyncio.gather(
-        _around(node, room, flag),
-        _recent_of(node, room, flag["author"]["id"]),
-        node.review.flags_of(room, flag["author"]["id"], EARLIER),
-    )
-    return Claimed(
-        flag=flag,
-        context={
-            "around": as_frames(around, session.form),
-            "recent": as_frames(recent, session.form),
-            "earlier": [other for other in earlier if other["flag"] != command.flag],
-        },
-        lease_until=int(flag["lease_until"]),
-    )
-
-
-async def _around(node: Node, room: str, flag: dict[str, Any]) -> list[bytes]:
-    """The room's log about the flagged message; for one that was not delivered, its latest part."""
-    head = (await node.broker.heads({room: []}))[room][0]
-    middle = flag.get("seq") or head
-    found = await node.broker.read(room, None, middle - AROUND, min(head, middle + AROUND))
-    return [entry for _, entry in found]
-
-
-async def _recent_of(node: Node, room: str, author: str) -> list[bytes]:
-    """The author's own messages among the room's latest."""
-    head = (await node.broker.heads({room: []}))[room][0]
-    found = await node.broker.read(room, None, head - 200, head)
-    mine = [
-        entry
-        for _, entry in found
-        if (event := unpack(entry))["type"] == "message" and event["from"]["id"] == author
-    ]
-    return mine[-AROUND:]
-
-
-async def unclaim(node: Node, session: Session, command: Unclaim) -> Ok:
-    """Give the lease back."""
-    await step(node, session, command.flag, "unclaim")
-    session.claims.pop(command.flag, None)
-    return Ok(room=room_of(command.flag))
 
 
 async def decide(node: Node, session: Session, command: Decide) -> Ok:

@@ -253,9 +253,10 @@ class Node:
     async def _return_claims(self, session: Session) -> None:
         """A lease ends with the connection that took it."""
         assert session.caller is not None
+        others = [other for other in self.hub.by_user.get(session.caller.id, ()) if other is not session]
         for flag, room in tuple(session.claims.items()):
             role = session.caller.role(room)
-            if role is not None:
+            if role is not None and not any(flag in other.claims for other in others):
                 await self.broker.decide(
                     room, self.act_args(session, role, "unclaim", flag=flag, least=Role.MODERATOR.rank + 1)
                 )

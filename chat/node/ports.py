@@ -164,6 +164,9 @@ class Review(Protocol):
     async def open_flags(self, rooms: Sequence[str]) -> list[Args]:
         """Open flags of these rooms, the most pressing first."""
 
+    async def leases_before(self, room: str, at: int) -> list[str]:
+        """Claimed flags whose lease ends before a time."""
+
     async def flags_of(self, room: str, user: str, limit: int) -> list[Args]:
         """Flags about one person, the newest first."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from chat.node import appeals, audit, desk, entrance, guide, rota, speech
+from chat.node import appeals, audit, claims, desk, entrance, guide, rota, speech
 from chat.node.node import Node, now_ms
 from chat.node.ports import Unavailable
 from chat.node.session import Session
@@ -62,8 +62,8 @@ HANDLERS: dict[str, Handler] = {
     "report": desk.report,
     "watch": desk.watch,
     "attend": desk.attend,
-    "claim": desk.claim,
-    "unclaim": desk.unclaim,
+    "claim": claims.claim,
+    "unclaim": claims.unclaim,
     "decide": desk.decide,
     "ban": desk.ban,
     "unban": desk.unban,

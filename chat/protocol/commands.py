@@ -256,10 +256,20 @@ class SetRoom(_Command, tag="set_room", kw_only=True):
     key: Key | None = None
 
 
+SeverityWord = Literal["none", "low", "moderate", "high", "imminent"]
+Kind = Literal["message", "report", "help", "appeal"]
+
+
 class Watch(_Command, tag="watch", kw_only=True):
-    """Ask for the open flags of some or all rooms one is staff of, and for each change of them."""
+    """Ask for the open flags of some or all rooms one is staff of, and for each change of them.
+
+    `severity` (the least) and `kinds` choose what the answer lists; it counts all, and every change is told.
+    """
 
     rooms: Annotated[list[Room], Meta(max_length=1_000)] | None = None
+    severity: SeverityWord | None = None
+    kinds: Annotated[list[Kind], Meta(max_length=8)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=200)] = 200
 
 
 class Attend(_Command, tag="attend", kw_only=True):

@@ -131,9 +131,11 @@ class Page(_Reply, tag="page", kw_only=True):
 
 
 class Queue(_Reply, tag="queue", kw_only=True):
-    """Open flags, the most pressing first."""
+    """Open flags, the most pressing first; `more`: there are others of the kind that was asked for."""
 
     flags: list[Wire]
+    counts: Wire | None = None
+    more: bool = False
 
 
 class Claimed(_Reply, tag="claimed", kw_only=True):

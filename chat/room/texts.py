@@ -53,5 +53,7 @@ TEXTS: Mapping[tuple[str, str], Readers] = {
     ("react", "reaction"): Readers.SET,
     ("card", "card"): Readers.SET,
     ("decide", "action"): Readers.SET,
+    ("watch", "severity"): Readers.SET,
+    ("watch", "kinds"): Readers.SET,
 }
 """By command and field. Ids, keys, rooms, countries and languages are no texts: their kinds bound them."""

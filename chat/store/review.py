@@ -39,6 +39,10 @@ class Review:
         flags = [flag for flags in found for flag in flags]
         return sorted(flags, key=lambda flag: (-_RANK[flag["severity"]], flag["due_at"]))
 
+    async def leases_before(self, room: str, at: int) -> list[str]:
+        """Claimed flags whose lease ends before a time."""
+        return [text(flag) for flag in await self._ask("ZRANGE", in_room(room, "claims"), 0, at, "BYSCORE")]
+
     async def flags_of(self, room: str, user: str, limit: int) -> list[Args]:
         """Earlier flags about one person in a room, the newest first."""
         ids = await self._ask("ZRANGE", in_room(room, f"flags:{user}"), 0, limit - 1, "REV")

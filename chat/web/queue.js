@@ -11,14 +11,28 @@ import { problemText, SEVERITIES, WORDS } from "./words.js";
 
 const HEAVY = 12;
 
-/** Flags in the order in which they want somebody: severity, then time left, then age. */
-export function inOrder(flags) {
-  const rank = (flag) => SEVERITIES[flag.severity]?.rank ?? 0;
-  return [...flags].sort((one, other) =>
-    rank(other) - rank(one)
-    || (one.attended_by?.length ? 1 : 0) - (other.attended_by?.length ? 1 : 0)
-    || (one.due_at || Infinity) - (other.due_at || Infinity)
-    || one.opened_at - other.opened_at);
+const RISE = 900_000;
+const CEILING = 3;
+const ATTENDED = 600_000;
+const DOUBT = 300_000;
+
+/** Where a flag stands at `now`, as the server has it (`chat/room/queue.py`): severity, which rises while nobody comes, then time left. */
+function urgency(flag, now) {
+  let due = flag.due_at;
+  let rank = SEVERITIES[flag.severity]?.rank ?? 0;
+  if (rank < CEILING) rank = Math.min(CEILING, rank + Math.floor(Math.max(0, now - due) / RISE));
+  if (flag.attended_by?.length) due += ATTENDED;
+  if (flag.kind === "report" && flag.reports?.length) due += DOUBT * Math.min(6, ...flag.reports.map((one) => one.doubt ?? 0));
+  return [-rank, due, flag.opened_at];
+}
+
+/** Flags in the order in which they want somebody. */
+export function inOrder(flags, now) {
+  return [...flags]
+    .map((flag) => [urgency(flag, now), flag])
+    .sort(([one, flag], [other, second]) =>
+      one[0] - other[0] || one[1] - other[1] || one[2] - other[2] || (flag.flag < second.flag ? -1 : 1))
+    .map(([, flag]) => flag);
 }
 
 /** The panel. `app`: `me`, `connection`, `roomTitle(room)`, `roleIn(room)`, `openRoom(room, seq?)`, `whisper(room, who)`. */
@@ -83,7 +97,7 @@ export class QueueView {
   }
 
   #show() {
-    const order = inOrder(this.#flags.values());
+    const order = inOrder(this.#flags.values(), Date.now() + (this.#app.skew ?? 0));
     const keep = new Set(order.map((flag) => flag.flag));
     for (const [id, known] of this.#nodes) {
       if (keep.has(id)) continue;

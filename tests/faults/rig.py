@@ -556,6 +556,13 @@ def flags_of(server: Server, room: str = ROOM) -> list[Frame]:
     return [msgpack.unpackb(wire) for wire in wires if wire]
 
 
+def audit_of(server: Server, room: str = ROOM) -> list[Frame]:
+    """A room's audit trail, in order."""
+    with behind(server) as store:
+        found = store.hgetall(f"hearth:{{{room}}}:audit")
+    return [msgpack.unpackb(entry) for _, entry in sorted(found.items(), key=lambda row: int(row[0]))]
+
+
 def words(number: int) -> str:
     """A harmless text that no rule about numbers or repeats looks at, different for each number."""
     syllables = ("ba", "lo", "mi", "ne", "ra", "su", "ti", "vo", "ke", "du")

@@ -4,12 +4,13 @@ One decision, the loser is told, and what is released has a new number (I11, I12
 """
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.faults.conftest import Reach
-from tests.faults.rig import ROOM, Client, Frame, behind, flags_of, log_of, two_nodes, words
+from tests.faults.rig import ROOM, Client, Frame, audit_of, behind, flags_of, log_of, two_nodes, words
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.faults]
@@ -73,6 +74,52 @@ async def test_of_two_moderators_one_decides_and_the_other_is_told(tmp_path: Pat
         assert seqs == {seq for seq, entry in log_of(a).items() if entry["type"] == "message"}
         with behind(a) as store:
             assert store.zcard(f"hearth:{{{ROOM}}}:queue") == 0
+
+
+async def test_eight_moderators_at_one_queue(tmp_path: Path, reach: Reach) -> None:
+    """They take what they see first, on two nodes, and the next where somebody was faster: one decision each flag."""
+    dice = reach.dice()
+    many = reach(100, 1_000)
+    async with two_nodes(tmp_path) as (a, b, _), AsyncExitStack() as stack:
+        author = await stack.enter_async_context(a.client())
+        desks = [await stack.enter_async_context((a, b)[n % 2].client("moderator")) for n in range(8)]
+        for client in desks:
+            await client.call("watch", rooms=[ROOM])
+        for number in range(many):
+            await author.post(HELD.format(words(number)), f"k{number}")
+        decided: list[str] = []
+        problems: list[Frame] = []
+
+        async def work(client: Client) -> None:
+            while queue := (await client.call("watch", rooms=[ROOM], limit=20))["flags"]:
+                flag = dice.choice(queue[:3])["flag"]
+                claim = await client.ask("claim", flag=flag)
+                if claim["type"] == "error":
+                    problems.append(claim)
+                    continue
+                done = await client.ask("decide", flag=flag, action="retract", note="seen")
+                if done["type"] == "ok":
+                    decided.append(flag)
+                else:
+                    problems.append(done)
+
+        await asyncio.gather(*map(work, desks))
+        assert len(decided) == len(set(decided)) == many
+        assert {(frame["code"], bool(frame["by"])) for frame in problems} <= {("conflict", True)}
+        flags = flags_of(a)
+        assert {flag["flag"] for flag in flags} == set(decided)
+        assert {flag["state"] for flag in flags} == {"decided"}
+        trail = [entry for entry in audit_of(a) if entry["action"] == "decide"]
+        assert sorted(entry["flag"] for entry in trail) == sorted(decided)
+        for client in desks:  # who watched saw each of them decided
+            await wait_until(
+                lambda client=client: (
+                    {  # type: ignore[misc]  # the loop's own client
+                        frame["flag"] for frame in client.got("flag") if frame["state"] == "decided"
+                    }
+                    == set(decided)
+                )
+            )
 
 
 async def test_a_lease_ends_with_its_connection_and_with_its_node(tmp_path: Path) -> None:

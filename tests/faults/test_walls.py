@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.asyncio, pytest.mark.faults]
 
 NOWHERE = "no-such-room"
 WHERE = ("own", "other", "nowhere")
-LATER = RESERVED | {"aside", "appeal"}
+LATER = RESERVED | {"aside"}
 HELD = "i took all the pills an hour ago, goodbye everyone, {}"
 _keys = itertools.count()
 

@@ -332,3 +332,48 @@ async def test_a_mute_can_be_appealed(stage: Stage) -> None:
     await mo.ask("decide", flag=waits["flag"], action="approve", note="Fine.", room=None)
     await ana.hears("unmuted")
     assert (await ana.say(PLAIN))["verdict"] == "delivered"
+
+
+async def test_the_claim_shows_what_helps_to_decide(stage: Stage) -> None:
+    """What was around, what the author wrote of late and how it went over time, earlier flags, reports; audited."""
+    mo, ana, ben = await desk(stage)
+    await ben.say(PLAIN)
+    first = await ana.say("I feel like a burden to everyone.")
+    flag = await mo.hears("flag", seq=first["seq"])
+    await mo.ask("claim", flag=flag["flag"], room=None)
+    await mo.ask("decide", flag=flag["flag"], action="approve", note="Spoke with her.", room=None)
+    second = await ana.say("Thank you all for listening.")
+    await ben.ask("report", seq=second["seq"], reason="I worry about her.")
+    flag = await mo.hears("flag", kind="report", seq=second["seq"])
+    context = (await mo.ask("claim", flag=flag["flag"], room=None))["context"]
+    assert PLAIN in [event.get("text") for event in context["around"]]
+    assert [event["seq"] for event in context["recent"]] == [first["seq"], second["seq"]]
+    [earlier] = context["earlier"]
+    assert (earlier["decision"]["action"], "text" in earlier) == ("approve", False)
+    assert [point["severity"] for point in context["line"]][-1] == "none"
+    assert context["line"][0]["severity"] != "none"
+    assert [report["reason"] for report in context["reports"]] == ["I worry about her."]
+    trail = (await mo.ask("audit", limit=5))["events"]
+    assert (trail[-1]["action"], trail[-1]["what"], trail[-1]["user"]) == ("claim", "context", ana.id)
+
+
+async def test_the_queue_is_chosen_from_and_counted(stage: Stage) -> None:
+    mo, ana, ben = await desk(stage)
+    seq = (await ben.say(PLAIN))["seq"]
+    await ana.ask("report", seq=seq, reason="Please look.")
+    await ana.say(CRISIS)
+    await ben.ask("help", text="")
+    await mo.hears("flag", kind="help")
+
+    async def listed(**fields: object) -> list[tuple[str, str]]:
+        queue = await mo.ask("watch", rooms=[stage.room], room=None, **fields)
+        assert queue["counts"]["open"] == 3
+        assert queue["counts"]["kind"] == {"message": 1, "help": 1, "report": 1}
+        assert queue.get("more", False) is (fields.get("limit") == 1)
+        return [(flag["kind"], flag["author"]["id"]) for flag in queue["flags"]]
+
+    assert await listed() == [("message", ana.id), ("help", ben.id), ("report", ben.id)]
+    assert await listed(severity="moderate") == [("message", ana.id), ("help", ben.id)]
+    assert await listed(kinds=["report"]) == [("report", ben.id)]
+    assert await listed(limit=1) == [("message", ana.id)]
+    await mo.refused("bad_request", "watch", rooms=[stage.room], room=None, severity="grave")

@@ -73,6 +73,9 @@ WRONG: dict[str, list[Any]] = {
     "country": ["Ireland", "1E", "I", 1],
     "language": ["-", "english-language-of-the-islands-over-there-and-more", 1],
     "hidden": ["u", [1], ["u"] * 65],
+    "severity": ["grave", "", 1],
+    "kinds": ["report", ["other"], ["report"] * 9],
+    "purpose": ["", "p" * 501, 1],
     "rooms": ["r", [1], ["r"] * 1_001],
     "id": [True, 1.5, "i" * 65, [], MAX_INT + 1],
 }

@@ -1,6 +1,7 @@
 // What decides without a socket or a page: coming back, links, the order of the queue, marked spans.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 const { backoff, mayReturn, socketUrl } = await import(`${process.env.WEB}/connection.js`);
@@ -44,12 +45,11 @@ test("what somebody pastes may be a link, a fragment or a bare code", () => {
   assert.deepEqual(readPasted(""), {});
 });
 
-test("the queue: severity, then nobody there yet, then time left", () => {
-  const flag = (id, severity, due, attended = []) => ({ flag: id, severity, due_at: due, opened_at: 0, attended_by: attended });
-  const order = inOrder([
-    flag("a", "none", 1), flag("b", "high", 9), flag("c", "imminent", 99), flag("d", "high", 5), flag("e", "high", 1, [{ id: "m" }]),
-  ]);
-  assert.deepEqual(order.map((one) => one.flag), ["c", "d", "b", "e", "a"]);
+test("the queue is in the server's order", () => {
+  for (const { name, now, flags, order } of JSON.parse(readFileSync(`${process.env.CASES}/../queue.json`))) {
+    const whole = flags.map((one) => ({ kind: "message", attended_by: [], reports: [], opened_at: 0, ...one }));
+    assert.deepEqual(inOrder(whole.reverse(), now).map((one) => one.flag), order, name);
+  }
 });
 
 test("a sanction is no choice where only the person's own risk is the reason", () => {

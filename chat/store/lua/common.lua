@@ -156,8 +156,14 @@ local function keep_flag(flag)
   redis.call('ZADD', P .. 'flags:' .. flag.author.id, flag.opened_at, flag.flag)
   if flag.state == 'decided' then
     redis.call('ZREM', P .. 'queue', flag.flag)
+    redis.call('ZREM', P .. 'claims', flag.flag)
   else
     redis.call('ZADD', P .. 'queue', flag.due_at - SEVERITY[flag.severity] * 1e13, flag.flag)
+    if flag.lease_until then
+      redis.call('ZADD', P .. 'claims', flag.lease_until, flag.flag)
+    else
+      redis.call('ZREM', P .. 'claims', flag.flag)
+    end
   end
   publish(flag.author.role == 'participant' and 'staff' or 'mods', 0, bytes)
 end

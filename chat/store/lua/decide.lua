@@ -1,6 +1,6 @@
 -- decide: one step of a flag's review, with its effect on the room and on the author, and its audit entry.
 --
--- args   op       attend | claim | unclaim | decide | report | appeal | evidence
+-- args   op       attend | claim | unclaim | decide | report | appeal | evidence | expire
 --        room, flag (id), by ({id, name, role}), role, issued, least
 --        lease    ms; rev: the caller's view of the flag, or nothing
 --        action, note, text (to the author), warning, seconds; told: words for the author, by what becomes of it
@@ -57,7 +57,15 @@ function ops.claim()
   if by and by.id ~= arg.by.id then return 'conflict', by end
   flag.state, flag.claimed_by, flag.lease_until = 'claimed', arg.by, now + arg.lease
   keep_flag(flag)
-  audit(by and 'renew' or 'claim', {flag = id, user = flag.author.id})
+  audit(by and 'renew' or 'claim', {flag = id, user = flag.author.id, what = 'context'})
+end
+
+-- A lease that nobody renewed: the flag is everybody's again, and they see it.
+function ops.expire()
+  if not flag.claimed_by or holder(flag) then return 'conflict' end
+  audit('expire', {flag = id, user = flag.author.id, held_by = flag.claimed_by.id})
+  release_claim(flag)
+  keep_flag(flag)
 end
 
 function ops.unclaim()
@@ -225,6 +233,11 @@ function ops.decide()
     flag.decision = {action = arg.action, by = arg.by, at = now, note = arg.note,
       till = SANCTION[arg.action] and ends(arg.seconds) or nil}
     keep_evidence(flag, flag.text, kept)
+    if arg.action == 'dismiss' and flag.kind == 'report' then
+      for _, report in ipairs(flag.reports) do
+        redis.call('HINCRBY', P .. 'person:' .. report.by.id, 'dismissed', 1)
+      end
+    end
     plan_follow_up()
   end
   keep_flag(flag)
@@ -280,7 +293,8 @@ function ops.report()
     redis.call('HSET', P .. 'flagged', arg.seq, flag.flag)
     redis.call('HSET', P .. 'flag:' .. flag.flag, 'op', 'report', 'user', entry.from.id)
   end
-  arg.report.at = now
+  -- Reports of one whose reports were dismissed sink in order; they stay.
+  arg.report.at, arg.report.doubt = now, tonumber(me.dismissed or 0)
   table.insert(flag.reports, arg.report)
   keep_flag(flag)
 end

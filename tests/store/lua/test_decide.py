@@ -10,7 +10,7 @@ from chat.node.ports import Args
 from chat.protocol.wire import pack
 from chat.store.keys import in_room
 from chat.store.review import Review
-from tests.stored import ANN, BEN, CAT, FAY, HELD, MAX, MIA, Scene, Who, first, flag_of, only_flag
+from tests.stored import ADA, ANN, BEN, CAT, FAY, HELD, MAX, MIA, Scene, Who, first, flag_of, only_flag
 
 pytestmark = pytest.mark.asyncio
 
@@ -200,3 +200,28 @@ async def test_a_report_after_the_decision_opens_a_new_flag(scene: Scene, review
     (flag,) = await review.open_flags([scene.room])
     assert [one["by"]["id"] for one in flag["reports"]] == ["cat"]
     assert len(await review.flags_of(scene.room, "ann", 9)) == 2
+
+
+async def test_a_lease_that_nobody_renewed_is_given_back_once(scene: Scene, review: Review) -> None:
+    flag = (await scene.post(ANN, **HELD))["answer"]["flag"]
+    await scene.review(MIA, "claim", flag)
+    assert await review.leases_before(scene.room, await scene.now()) == []
+    assert (await scene.review(ADA, "expire", flag))["code"] == "conflict"
+    await scene.review(MIA, "claim", flag, lease=-1)
+    assert await review.leases_before(scene.room, await scene.now()) == [flag]
+    replies = await asyncio.gather(*(scene.review(ADA, "expire", flag) for _ in range(3)))
+    assert ["code" in reply for reply in replies] == [False, True, True]
+    found = await flag_of(scene, review, flag)
+    assert (found["state"], "claimed_by" in found) == ("open", False)
+    assert await review.leases_before(scene.room, await scene.now()) == []
+    assert (await review.audit(scene.room, 0, 1))[0]["held_by"] == "mia"
+
+
+async def test_reports_of_one_whose_reports_were_dismissed_say_so(scene: Scene, review: Review) -> None:
+    """The first were mistaken; they still come, and staff see how often that was so."""
+    for seq in (1, 2, 3):
+        await scene.post(ANN, f"k{seq}", "fine")
+        await report(scene, BEN, seq)
+        (flag,) = await review.open_flags([scene.room])
+        assert [one["doubt"] for one in flag["reports"]] == [seq - 1]
+        await scene.decide(MIA, flag["flag"], "dismiss")
