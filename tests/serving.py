@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,8 +13,8 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -81,6 +82,16 @@ class Serving:
         assert self._process is not None
         self._process.kill()
         self._process.wait()
+
+    @contextmanager
+    def store_stopped(self) -> Iterator[None]:
+        """Its store stands still, as on a machine that does not get to it."""
+        [*_, pid] = re.findall(r'"event": "store\.(?:up|back)".*?"pid": (\d+)', self.log)
+        os.kill(int(pid), signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(int(pid), signal.SIGCONT)
 
     async def hearth(self, *words: str) -> str:
         """What a command prints on the server's data."""

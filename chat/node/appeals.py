@@ -39,7 +39,8 @@ async def appeal(node: Node, session: Session, command: Appeal) -> Ok:
     if reply.get("code") == ErrorCode.CONFLICT:
         raise Refused(ErrorCode.CONFLICT, NOT_NOW)
     refuse_unless_ok(reply)
-    if node.pipeline.judge(text, author=caller.id).crisis:
+    verdict = node.pipeline.judge(text, author=caller.id)
+    if verdict.crisis or verdict.failed:
         await ask_help(node, session, Help(room=room, text=text, key=f"appeal-{command.flag}"))
     return Ok(room=room, note=RECEIVED)
 

@@ -93,7 +93,9 @@ async def mute(node: Node, session: Session, command: Mute) -> Ok:
 
 async def unmute(node: Node, session: Session, command: Unmute) -> Ok:
     """Lift a mute."""
-    return await _sanction(node, session, command, "unmute", Unmuted(room=command.room, text=UNMUTED))
+    return await _sanction(
+        node, session, command, "unmute", Unmuted(room=command.room, until=None, text=UNMUTED)
+    )
 
 
 async def remove(node: Node, session: Session, command: Remove) -> Ok:

@@ -102,7 +102,7 @@ class Node:
     def caller(self, session: Session) -> Caller:
         """Who speaks; refused before hello."""
         if session.caller is None:
-            raise Refused(ErrorCode.UNAUTHENTICATED)
+            raise Refused(ErrorCode.UNAUTHENTICATED, "Please say hello first.")
         return session.caller
 
     async def role(self, session: Session, room: str, command: str) -> Role:

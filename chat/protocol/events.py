@@ -324,9 +324,9 @@ class Muted(_Private, tag="muted", kw_only=True):
 
 
 class Unmuted(_Private, tag="unmuted", kw_only=True):
-    """One can post again."""
+    """One can post again: there is no `until` any more."""
 
-    until: int = 0
+    until: None
     text: str | None = None
 
 

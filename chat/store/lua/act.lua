@@ -64,12 +64,6 @@ local function message_at(seq)
   if entry and entry.type == 'message' and not entry.retracted then return entry end
 end
 
-local function hands_now()
-  local queue = redis.call('LRANGE', P .. 'hands', 0, -1)
-  local turns = redis.call('HGET', P .. 'room', 'turns') == '1'
-  publish('all', 0, cmsgpack.pack({type = 'hands', room = arg.room, queue = queue, speaker = turns and queue[1] or nil}))
-end
-
 local ops = {}
 
 -- user, seconds, reason, event: the private event without its `until`

@@ -44,6 +44,14 @@ local function tell(user, body)
   return useq
 end
 
+-- Tell the room whose hands are up; without turns, and where nobody's is, nobody is the speaker.
+local function hands_now()
+  local queue = redis.call('LRANGE', P .. 'hands', 0, -1)
+  local turns = redis.call('HGET', P .. 'room', 'turns') == '1'
+  local speaker = turns and queue[1] or cjson.null
+  publish('all', 0, cmsgpack.pack({type = 'hands', room = arg.room, queue = queue, speaker = speaker}))
+end
+
 local function entry_of(seq)
   local bytes = redis.call('HGET', P .. 'log', seq)
   return bytes and cmsgpack.unpack(bytes) or nil

@@ -45,9 +45,7 @@ local function gone(user, at, node)
   end
   redis.call('HDEL', here_key, user)
   if redis.call('LREM', P .. 'hands', 0, user) > 0 then
-    local queue = redis.call('LRANGE', P .. 'hands', 0, -1)
-    local turns = redis.call('HGET', P .. 'room', 'turns') == '1'
-    publish('all', 0, cmsgpack.pack({type = 'hands', room = arg.room, queue = queue, speaker = turns and queue[1] or nil}))
+    hands_now()
   end
   return true
 end
