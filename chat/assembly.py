@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from chat.node.asides import watch_aside
 from chat.node.claims import SWEEP_EVERY, return_leases
 from chat.node.clocks import Clocks
 from chat.node.entrance import enter_anew
@@ -188,6 +189,7 @@ async def _running(
     node.hub.also(lambda: return_leases(node), SWEEP_EVERY)
     clocks = Clocks(node, pager_of(settings.outbound))
     node.on_flag = clocks.heard
+    node.on_aside = lambda room, side: node.hub.soon(watch_aside(node, room, side))
     node.start()
     clocks.start()
     try:

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_va
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from chat.config import ConfigError, Part, faults, read_toml
-from chat.protocol.fields import Hold, Phase
+from chat.protocol.fields import ASIDE, Hold, Phase, parent_of
 
 PREFIX: Final = "HEARTH_"
 STORES: Final = ("redis", "rediss", "unix")
@@ -25,7 +25,15 @@ LATER_STORES: Final = ("redis+sentinel", "redis+cluster")
 Seconds = Annotated[float, Field(ge=0, le=366 * 86_400)]
 Length = Annotated[int, Field(ge=1, le=1_000_000)]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
-RoomId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+
+def _check_room(room: str) -> str:
+    if room.startswith(ASIDE):
+        raise ValueError(f"an id that begins with {ASIDE} is a side room's; choose another")
+    return room
+
+
+RoomId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$"), AfterValidator(_check_room)]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
 
@@ -409,8 +417,18 @@ class Rooms:
 
     def policy(self, room: str) -> RoomPolicy:
         """What holds in `room`; one that the file does not name gets the defaults."""
+        parent = parent_of(room)
+        if parent is not None:
+            return self.policy(parent).model_copy(update={"room": room, **_PRIVATE})
         found = self.named.get(room)
         return found or self.defaults.model_copy(update={"room": room, "title": room})
+
+
+_PRIVATE: Final = {
+    "title": "", "topic": "", "capacity": 0, "agreement": None, "slow_mode": 0, "turns": False, "phases": (),
+    "nudge_peers": False, "hold": Hold.NONE,
+}  # fmt: skip
+"""What a side room does not have of its room."""
 
 
 def load_rooms(config: Path) -> Rooms:

@@ -15,6 +15,7 @@ from chat.cli.place import add_place, operate, settings_of, stored_of
 from chat.cli.table import show, show_json
 from chat.protocol.errors import TEXTS, ErrorCode
 from chat.protocol.events import Notice
+from chat.protocol.fields import ASIDE
 from chat.protocol.wire import pack
 from chat.settings import Settings, load_rooms
 from chat.store.keys import is_room_id
@@ -153,7 +154,7 @@ async def _set_closed(stored: Stored, room: str, *, is_closed: bool) -> None:
 
 
 def _room(text: str) -> str:
-    if not is_room_id(text):
+    if not is_room_id(text) or text.startswith(ASIDE):
         raise argparse.ArgumentTypeError(
             "a room's id is 1 to 64 lower-case letters, digits, dots, dashes and underscores"
         )

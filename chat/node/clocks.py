@@ -132,6 +132,12 @@ class Clocks:
                 await self._reply(room, item, staff)
             case "task":
                 await self._ask_after(room, item["task"], staff)
+            case "aside":
+                if item["is_idle"]:
+                    await self._node.broker.drop_room(room)
+                await self._node.broker.clock(
+                    room, {"op": "aside", "again": None if item["is_idle"] else DAY}
+                )
             case "page":
                 self._node.hub.soon(self._page(room, item, staff))
 

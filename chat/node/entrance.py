@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from chat import __version__
+from chat.node.asides import end
 from chat.node.hub import LEASE
 from chat.node.node import Node, clean, now_ms
 from chat.node.ports import Unavailable
@@ -21,7 +22,7 @@ from chat.node.session import Caller, Session, member_of
 from chat.protocol.commands import Hello, Join, Leave, Profile
 from chat.protocol.errors import CloseCode, ErrorCode, Refused
 from chat.protocol.events import Joined, Member, Ok, Welcome
-from chat.protocol.fields import Role
+from chat.protocol.fields import Role, parent_of
 from chat.protocol.wire import Format, transcode, unpack
 from chat.room.state import is_staffed
 from chat.tokens import TokenError
@@ -66,7 +67,7 @@ async def hello(node: Node, session: Session, command: Hello) -> Welcome:
         rooms=[
             {"room": room, "title": title, "role": str(role)}
             for room, title in known.items()
-            if (role := caller.role(room)) is not None
+            if parent_of(room) is None and (role := caller.role(room)) is not None
         ],
         limits={
             "text": limits.text,
@@ -119,6 +120,7 @@ async def _by_token(node: Node, command: Hello) -> tuple[Caller, str | None]:
     if not person.name and not await node.people.take_name(caller.id, caller.name):
         await node.people.remember(caller.id, {"name": caller.name})
     caller.country, caller.language, caller.hidden = person.country, person.language, person.hidden
+    caller.asides = await node.people.asides(caller.id)
     roles = [Role(role) for role in grants.values()]
     strongest = max(roles, key=lambda role: role.rank, default=Role.PARTICIPANT)
     seen = str(strongest) if strongest.is_staff else ""
@@ -221,6 +223,8 @@ async def profile(node: Node, session: Session, command: Profile) -> Ok:
 
 async def leave(node: Node, session: Session, command: Leave) -> Ok:
     """Leave a room on this connection; leaving one that was not joined is done already."""
+    if parent_of(command.room) is not None:
+        return await end(node, session, command)
     await node.role(session, command.room, "leave")
     await node.leave(session, command.room, is_lost=False)
     return Ok(room=command.room)
@@ -405,6 +409,7 @@ def _still_open(entries: Sequence[bytes]) -> list[bytes]:
     support: dict[str, bytes] = {}
     mute: bytes | None = None
     rest: list[bytes] = []
+    invites: dict[str, bytes] = {}
     for entry in entries:
         event = unpack(entry)
         match event["type"]:
@@ -418,9 +423,13 @@ def _still_open(entries: Sequence[bytes]) -> list[bytes]:
                 mute = entry if event["until"] == 0 or event["until"] > now else None
             case "unmuted":
                 mute = None
-            case "whisper" | "card" | "aside" if event["at"] > now - RECENT_WHISPER:
+            case "aside" if event["at"] > now - RECENT_WHISPER:
+                invites[event["side_room"]] = entry
+                if event.get("is_over"):
+                    del invites[event["side_room"]]
+            case "whisper" | "card" if event["at"] > now - RECENT_WHISPER:
                 rest.append(entry)
-    kept = [*held.values(), *support.values(), *rest, *([mute] if mute else [])]
+    kept = [*held.values(), *support.values(), *invites.values(), *rest, *([mute] if mute else [])]
     return sorted(kept, key=lambda entry: int(unpack(entry)["useq"]))
 
 

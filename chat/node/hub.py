@@ -15,6 +15,7 @@ from chat.node.ports import Broker, Review, Unavailable
 from chat.node.rooms import Room
 from chat.node.session import Session
 from chat.protocol.errors import CloseCode
+from chat.protocol.fields import parent_of
 from chat.settings import Rooms, Settings
 
 log = structlog.get_logger(__name__)
@@ -55,6 +56,8 @@ class Hub:
         self.on_notice: NoticeHeard = lambda *_: None
         self.on_missing: Missing = _nobody
         self._opening: dict[str, asyncio.Task[Room]] = {}
+        self._sides: dict[str, set[str]] = {}
+        """Side rooms that are open here, by their rooms."""
         self._known: Mapping[str, str] = {}
         self._known_at = 0.0
         self._works: list[tuple[Work, float]] = [
@@ -95,13 +98,19 @@ class Hub:
 
     # ── rooms ────────────────────────────────────────────────────────────────────────────────────
 
-    async def known(self) -> Mapping[str, str]:
-        """All rooms and their titles; read anew when older than a second."""
+    async def known(self, *, fresh: bool = False) -> Mapping[str, str]:
+        """All rooms and their titles; read anew when older than a second, or where that is asked for."""
         now = asyncio.get_running_loop().time()
-        if now - self._known_at > 1.0 or not self._known:
+        if fresh or now - self._known_at > 1.0 or not self._known:
             self._known = await self.broker.rooms()
             self._known_at = now
         return self._known
+
+    async def knows(self, room: str) -> bool:
+        """Whether there is such a room. A side room may be younger than what was read."""
+        return room in await self.known() or (
+            parent_of(room) is not None and room in await self.known(fresh=True)
+        )
 
     def is_known(self, room: str) -> bool:
         """Whether a room was there when the list was last read."""
@@ -145,12 +154,22 @@ class Hub:
         finally:
             del self._opening[room]
         self.rooms[room] = made
+        parent = parent_of(room)
+        if parent is not None:
+            self._sides.setdefault(parent, set()).add(room)
         return made
+
+    def kin(self, room: str) -> list[Room]:
+        """What belongs together with a room here: its side rooms, or the room that it is a side room of."""
+        parent = parent_of(room)
+        names = self._sides.get(room, ()) if parent is None else (parent,)
+        return [self.rooms[name] for name in names if name in self.rooms]
 
     def let_go(self, room: Room) -> None:
         """Close the room on this node where nobody needs it any more."""
         if room.is_idle and self.rooms.get(room.id) is room:
             del self.rooms[room.id]
+            self._sides.get(parent_of(room.id) or "", set()).discard(room.id)
             room.close()
 
     # ── sessions ─────────────────────────────────────────────────────────────────────────────────

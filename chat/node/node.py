@@ -89,6 +89,8 @@ class Node:
         self.hub.on_private = self._heard_private
         self.hub.on_flag = self._heard_flag
         self.hub.on_notice = self._heard_notice
+        self.on_aside: Callable[[Room, str], None] = lambda *_: None
+        """Told of each side room that is opened."""
         self.on_flag: Callable[[Mapping[str, Any]], None] = lambda _: None
         """Told of each flag as it stands now: whoever keeps its clock."""
 
@@ -110,8 +112,11 @@ class Node:
 
         A room that does not exist, or that the caller has no part in, is the same "not found".
         """
-        role = self.caller(session).role(room)
-        if role is None or room not in await self.hub.known():
+        caller = self.caller(session)
+        if caller.is_outside(room):
+            caller.asides = await self.people.asides(caller.id)
+        role = caller.role(room)
+        if role is None or caller.is_outside(room) or not await self.hub.knows(room):
             raise Refused(ErrorCode.NOT_FOUND)
         if not may(role, command):
             raise Refused(ErrorCode.FORBIDDEN)
@@ -121,10 +126,11 @@ class Node:
 
     def joined(self, session: Session, room: str, command: str) -> tuple[Room, Role]:
         """The same for a room that this connection must have joined, without a wait."""
-        role = self.caller(session).role(room)
+        caller = self.caller(session)
+        role = caller.role(room)
         found = self.hub.rooms.get(room)
         is_here = room in session.rooms and found is not None
-        if role is None or not (is_here or self.hub.is_known(room)):
+        if role is None or caller.is_outside(room) or not (is_here or self.hub.is_known(room)):
             raise Refused(ErrorCode.NOT_FOUND)
         if not may(role, command):
             raise Refused(ErrorCode.FORBIDDEN)
@@ -165,6 +171,9 @@ class Node:
 
         Never to whoever it is about.
         """
+        if event["code"] == "aside":
+            self.on_aside(room, event["side"])
+            return
         to, about = event.pop("to", None), event.pop("about", None)
         least = Role(event.pop("least", Role.FACILITATOR))
         if to is None:

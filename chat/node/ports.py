@@ -117,6 +117,12 @@ class Broker(Protocol):
     async def standing(self, room: str, user: str) -> Mapping[str, str]:
         """A person's role, mute, removal and ban in a room."""
 
+    async def add_room(self, room: str, state: Mapping[str, str], title: str, epoch: str) -> bool:
+        """Make a room; False where it stands already."""
+
+    async def drop_room(self, room: str) -> None:
+        """List a room no more; what it holds stays."""
+
     async def is_writable(self) -> bool:
         """A timed write and read."""
 
@@ -150,6 +156,15 @@ class People(Protocol):
 
     async def ban(self, user: str, till: int | None) -> None:
         """Note a ban (or its end, None) for all nodes; the rooms are told one by one."""
+
+    async def asides(self, user: str) -> Mapping[str, str]:
+        """The side rooms that a person is in, with their role in each."""
+
+    async def enter_aside(self, user: str, side: str, role: str) -> None:
+        """Let a person into a side room."""
+
+    async def leave_aside(self, user: str, side: str) -> None:
+        """Let them out for good."""
 
     def on_change(self, hear: Callable[[str], None]) -> None:
         """Hear of each person whose rights changed."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from chat.node import appeals, audit, claims, desk, entrance, guide, rota, speech
+from chat.node import appeals, asides, audit, claims, desk, entrance, guide, rota, speech
 from chat.node.node import Node, now_ms
 from chat.node.ports import Unavailable
 from chat.node.session import Session
@@ -70,11 +70,12 @@ HANDLERS: dict[str, Handler] = {
     "appeal": appeals.appeal,
     "evidence": appeals.evidence,
     "audit": audit.audit,
+    "aside": asides.aside,
     "duty": rota.duty,
     "follow_up": rota.follow_up,
     "ping": _ping,
 }
-LATER = RESERVED | {"aside"}
+LATER = RESERVED
 """Known commands whose work comes later."""
 
 assert HANDLERS.keys() | LATER == COMMANDS.keys(), "every command is handled, or known to come later"

@@ -10,7 +10,7 @@ from typing import Protocol
 from chat.node.ports import Outlet
 from chat.protocol.errors import CloseCode
 from chat.protocol.events import Member
-from chat.protocol.fields import Frame, Role
+from chat.protocol.fields import Frame, Role, parent_of
 from chat.protocol.wire import Format, encode, framed, transcode
 from chat.room.permissions import role_in
 
@@ -45,10 +45,25 @@ class Caller:
     language: str = ""
     hidden: tuple[str, ...] = ()
     """Whose messages the person's clients hide, as they stood at hello."""
+    asides: Mapping[str, str] = field(default_factory=dict)
+    """Side rooms that the caller is in, with their role there."""
 
     def role(self, room: str) -> Role | None:
-        """What the caller may do in a room, as far as this node knows."""
-        return role_in(self.grants, room)
+        """What the caller may do in a room, as far as this node knows.
+
+        Of a side room that they are not in: what they may do with its flags, as a moderator of its room.
+        """
+        parent = parent_of(room)
+        if parent is None:
+            return role_in(self.grants, room)
+        if room in self.asides:
+            return Role(self.asides[room])
+        role = role_in(self.grants, parent)
+        return role if role is not None and role.rank >= Role.MODERATOR.rank else None
+
+    def is_outside(self, room: str) -> bool:
+        """Whether this is a side room that the caller is not in: nothing in it is theirs to see."""
+        return parent_of(room) is not None and room not in self.asides
 
 
 class Session:

@@ -30,7 +30,7 @@ from chat.protocol.events import (
 )
 from chat.protocol.fields import Frame, Role
 from chat.protocol.wire import pack
-from moderation import Action, Judgement, Severity
+from moderation import Action, Judgement, Remark, Severity
 
 Op = Literal["post", "edit", "whisper", "help"]
 
@@ -67,7 +67,7 @@ def judge(node: Node, room: Room, caller: Caller, role: Role, text: str) -> Judg
     A text over the limit is judged at both its ends.
     """
     started = time.perf_counter()
-    context = room.context.remarks(node.pipeline)
+    context = _context(node, room, caller.id)
     rate = room_rate(node, room)
     limit = node.settings.limits.text
     parts = [text] if len(text) <= limit else [text[:limit], text[-limit:]]
@@ -87,6 +87,18 @@ def judge(node: Node, room: Room, caller: Caller, role: Role, text: str) -> Judg
     node.counts.judging_seconds += time.perf_counter() - started
     node.counts.pipeline_failed += verdict.failed
     return verdict
+
+
+def _context(node: Node, room: Room, author: str) -> tuple[Remark, ...]:
+    """What was said before: in the room, and by the author in a side room of it, or in the group beside this one."""
+    found = room.context.remarks(node.pipeline)
+    beside = [
+        remark
+        for other in node.hub.kin(room.id)
+        for remark in other.context.remarks(node.pipeline)
+        if remark.author == author
+    ]
+    return tuple(sorted((*found, *beside), key=lambda remark: remark.at)) if beside else found
 
 
 def room_rate(node: Node, room: Room) -> float:
@@ -186,8 +198,9 @@ async def _from_outside(
     node: Node, session: Session, command: Post | Edit, say: Callable[..., Awaitable[Frame]]
 ) -> Frame:
     """A text from somebody who is not in the room, or no longer: refused, but read and cared for."""
-    role = node.caller(session).role(command.room)
-    if role is None or command.room not in await node.hub.known():
+    caller = node.caller(session)
+    role = caller.role(command.room)
+    if role is None or caller.is_outside(command.room) or not await node.hub.knows(command.room):
         raise Refused(ErrorCode.NOT_FOUND)
     async with node.hub.opened(command.room) as room:
         return await say(node, session, command, room, role, ErrorCode.NOT_JOINED)

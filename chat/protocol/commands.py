@@ -237,10 +237,11 @@ class Card(_Command, tag="card", kw_only=True):
 
 
 class Aside(_Command, tag="aside", kw_only=True):
-    """Open a private side room with a person."""
+    """Open a private side room with a person, and, listed openly, a supervisor; `leave` ends it."""
 
     room: Room
     user: User
+    supervisor: User | None = None
 
 
 class SetRoom(_Command, tag="set_room", kw_only=True):

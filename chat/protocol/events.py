@@ -339,10 +339,12 @@ class Removed(_Private, tag="removed", kw_only=True):
 
 
 class AsideOpened(_Private, tag="aside", kw_only=True):
-    """Somebody of staff offers a private side room."""
+    """Somebody of staff offers a private side room, or, with `is_over`, it ended; `with` is the other one."""
 
     with_: Member = field(name="with")
     side_room: str
+    supervisor: Member | None = None
+    is_over: bool = False
 
 
 PrivateEvent = (
@@ -426,6 +428,7 @@ class Notice(Frame, tag="notice", kw_only=True):
     severity: str | None = None
     step: int | None = None
     target: int | None = None
+    card: str | None = None
     outlet: str | None = None
 
 

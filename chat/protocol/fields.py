@@ -25,6 +25,15 @@ Country = Annotated[str, Meta(pattern=r"^([A-Za-z]{2})?$")]
 Language = Annotated[str, Meta(pattern=r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$", max_length=35)]
 
 
+ASIDE = "aside-"
+"""What the id of a side room begins with; after its first dot stands the room that it belongs to."""
+
+
+def parent_of(room: str) -> str | None:
+    """The room that a side room belongs to; None for every other room."""
+    return room.partition(".")[2] or None if room.startswith(ASIDE) else None
+
+
 class Role(StrEnum):
     """What a person may do in a room. Each may do all that the ones before it may."""
 

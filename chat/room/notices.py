@@ -13,6 +13,7 @@ NOTICES: Mapping[str, str] = {
     "left": "Somebody in {room} whom we worry about has left.",
     "lost": "Somebody in {room} whom we worry about has lost the connection. They may be back in a moment.",
     "back": "Somebody in {room} whom we worry about is back.",
+    "aftercare": "The private talk is over. If the group has felt it, you can share the after-care card with them.",
     "follow_up": "It is time to ask after somebody from {room}.",
     "page_failed": "A call to our people outside could not be delivered. Please look at it with hearth pages.",
 }

@@ -204,6 +204,10 @@ class Broker:
         except hiredis.HiredisError:
             raise Unavailable from None
 
+    async def drop_room(self, room: str) -> None:
+        """List a room no more; what it holds stays."""
+        await self.ask("HDEL", ROOMS, room)
+
     async def snapshot(self, room: str) -> Snapshot:
         """The room at one moment: all reads in one transaction."""
         fields, head, pins, hands, here = await self.together(

@@ -36,6 +36,7 @@
 | `hearth:{people}:invite:DIGEST` | hash | what an invite opens, how often, until when |
 | `hearth:{people}:invites` | set | digests of all invites |
 | `hearth:{people}:sessions:USER` | hash | node to its number of connections of a person |
+| `hearth:{people}:asides:USER` | hash | side rooms that a person is in, with their role there |
 | `hearth:{people}:nodes` | hash | node to when its lease ends |
 | `hearth:ready:NODE` | string | a node's last probe of whether the store takes writes; expires |
 
@@ -83,6 +84,11 @@ def invite_key(digest: str) -> str:
 def sessions_key(user: str) -> str:
     """How many connections a person has on each node."""
     return f"hearth:{{people}}:sessions:{user}"
+
+
+def asides_key(user: str) -> str:
+    """The side rooms that a person is in."""
+    return f"hearth:{{people}}:asides:{user}"
 
 
 def ready(node: str) -> str:

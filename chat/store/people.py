@@ -24,6 +24,7 @@ from chat.store.keys import (
     NAMES,
     NODES,
     STAFF,
+    asides_key,
     invite_key,
     sessions_key,
     user_key,
@@ -141,6 +142,21 @@ class People:
     def on_change(self, hear: Callable[[str], None]) -> None:
         """Hear of each person whose rights changed, on any node."""
         self._broker.listen(CHANGES, lambda _, user: hear(str(user, "utf-8", "replace")), lambda: hear(""))
+
+    # ── side rooms ───────────────────────────────────────────────────────────────────────────────
+
+    async def asides(self, user: str) -> Mapping[str, str]:
+        """The side rooms that a person is in, with their role in each."""
+        found = await self._ask("HGETALL", asides_key(user))
+        return {text(side): text(role) for side, role in found.items()}
+
+    async def enter_aside(self, user: str, side: str, role: str) -> None:
+        """Let a person into a side room."""
+        await self._ask("HSET", asides_key(user), side, role)
+
+    async def leave_aside(self, user: str, side: str) -> None:
+        """Let them out for good."""
+        await self._ask("HDEL", asides_key(user), side)
 
     # ── connections ──────────────────────────────────────────────────────────────────────────────
 

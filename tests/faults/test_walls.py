@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.asyncio, pytest.mark.faults]
 
 NOWHERE = "no-such-room"
 WHERE = ("own", "other", "nowhere")
-LATER = RESERVED | {"aside"}
+LATER = RESERVED
 HELD = "i took all the pills an hour ago, goodbye everyone, {}"
 _keys = itertools.count()
 
@@ -147,6 +147,8 @@ def _expected(role: Role, command: str, where: str) -> set[str]:
         return {"not_found", "forbidden"}  # somebody else's message
     if command == "whisper" and role is Role.PARTICIPANT:
         return {"forbidden"}  # participants to staff only
+    if command == "aside":
+        return {"", "conflict"}  # one private talk at a time for each person
     return {""}
 
 

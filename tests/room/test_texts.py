@@ -17,6 +17,7 @@ IDS = {
     "room",
     "rooms",
     "user",
+    "supervisor",
     "to",
     "flag",
     "replaces",

@@ -233,6 +233,34 @@ function ops.duty()
   audit('duty', {state = arg.state})
 end
 
+-- user, side, invites (user to private event): a side room is open, and whoever is to come is told
+function ops.aside()
+  local them = person(arg.user)
+  if not them.seen or is_running(them.banned) then return 'not_found' end
+  if is_running(them.removed) then return 'conflict' end
+  for user, event in pairs(arg.invites) do tell(user, event) end
+  audit('aside', {user = arg.user, side = arg.side})
+  publish('mods', 0, cmsgpack.pack({type = 'notice', code = 'aside', room = arg.room, side = arg.side}))
+end
+
+-- again (ms until it is listed no more): this side room is over; the seq goes to whoever ended it
+function ops.end_aside()
+  if redis.call('HGET', P .. 'room', 'closed') == '1' then return nil end
+  redis.call('HSET', P .. 'room', 'closed', '1')
+  due('aside', 'over', now + arg.again)
+  audit('end_aside', {})
+  return nil, say(cmsgpack.pack({type = 'room_changed', room = arg.room, closed = true}))
+end
+
+-- members, event, to, side, card: a side room of this one is over; staff may look after the others now
+function ops.aside_over()
+  for _, user in ipairs(arg.members) do tell(user, arg.event) end
+  audit('aside_over', {side = arg.side})
+  if #arg.to > 0 then
+    publish('staff', 0, cmsgpack.pack({type = 'notice', code = 'aftercare', room = arg.room, to = arg.to, card = arg.card}))
+  end
+end
+
 -- flag, note: somebody asked after its author
 function ops.follow_up()
   local bytes = redis.call('HGET', P .. 'follow_ups', arg.flag)

@@ -1,17 +1,18 @@
 -- clock: what falls due in a room by time, each once over all nodes.
 --
 -- The due list is a sorted set, `clocks`: KIND:ID by when it is due. Kinds: open (a flag's opening call), flag (its
--- next call), reply (a message that nobody answered), task (a follow-up), page (a word that waits to go outside).
+-- next call), reply (a message that nobody answered), task (a follow-up), page (a word that waits to go outside), aside (a side room that is over).
 --
 -- args   op  look: most. What is due, and who of staff can be reached
 --            call: flag, member, rev, take ({step, next_at, groups, to, cover}), support (for the author) or nothing,
 --                  targets and page_least: what is paged, if anything, under which number
 --            reply: seq, author, staff (whom to nudge), peers (an event for the room, or nothing), answered
 --            task: flag, to, again (ms until it is asked for once more)
+--            aside: again (ms until it is looked at once more, or nothing: it is listed no more)
 --            lease: page, at (as it was due), lease (ms);  sent: page;  failed: page, wait (ms, or nothing: given up),
 --                  why (a word), to;  again: page, one that was given up
 -- reply  msgpack: look {now, due = [{member, at, flag | task | page}], staff = [{id, name, role, duty, is_here}]};
---        call, reply, task, lease {is_taken}; sent, failed {}
+--        call, reply, task, aside, lease {is_taken}; sent, failed {}
 --
 -- A script of its own, because it is nobody's command: nodes decide by a table what is due (chat/room/clocks.py), and
 -- of all that do so at once one alone may act. A step, its audit entry, its notices, its pages and the next step are
@@ -80,6 +81,9 @@ function ops.look()
       item.entry = entry_of(id)
       local flag = redis.call('HGET', P .. 'flagged', id)
       item.flag = flag and flag_of(flag) or nil
+    end
+    if kind == 'aside' then
+      item.is_idle = redis.call('ZCARD', P .. 'clocks') == 1 and redis.call('ZCARD', P .. 'queue') == 0
     end
     -- What it was about is gone.
     if (kind == 'page' and not item.page) or (kind == 'task' and not item.task)
@@ -154,6 +158,13 @@ function ops.task()
   if #arg.to > 0 then
     notify(task.user, {code = 'follow_up', to = arg.to, flag = arg.flag, severity = task.severity})
   end
+  return {is_taken = true}
+end
+
+-- A side room is listed until nothing of it is open any more.
+function ops.aside()
+  if not arg.again then return {is_taken = undue('aside', 'over')} end
+  due('aside', 'over', now + arg.again)
   return {is_taken = true}
 end
 

@@ -79,7 +79,7 @@ function ops.enter()
     local till = tonumber(me.removed)
     return {code = 'removed', wait = till > 0 and till - now or nil}
   end
-  if room.closed == '1' and rank == 1 then return {code = 'room_closed'} end
+  if room.closed == '1' and (rank == 1 or room.members) then return {code = 'room_closed'} end
   if arg.version and tonumber(me.agreed or 0) < arg.version then
     if arg.agree ~= arg.version then return {code = 'agreement_required'} end
     redis.call('HSET', P .. 'person:' .. arg.user, 'agreed', arg.version)
