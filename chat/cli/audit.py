@@ -12,7 +12,7 @@ from typing import Any
 
 from chat.assembly import Stored
 from chat.cli import CommandError
-from chat.cli.place import add_place, operate, settings_of, stored_of
+from chat.cli.place import add_place, operate, rooms_of, settings_of, stored_of
 from chat.cli.table import day, show, show_json
 from chat.room import ledger
 from chat.room.trail import Anchor, Fault, Seals, Trail, check
@@ -80,7 +80,7 @@ async def _list(
 ) -> list[dict[str, Any]]:
     async with stored_of(settings) as stored:
         found: list[dict[str, Any]] = []
-        for room in await _rooms(stored, rooms):
+        for room in await rooms_of(stored, rooms):
             before = 0
             mine: list[dict[str, Any]] = []
             while len(mine) < limit and (page := await stored.review.audit(room, before, limit)):
@@ -91,16 +91,6 @@ async def _list(
             found += mine
             await operate(stored, room, "read", what="audit", **({"user": user} if user else {}))
         return sorted(found, key=lambda entry: (entry["at"], entry["room"], entry["n"]))[-limit:]
-
-
-async def _rooms(stored: Stored, wanted: Sequence[str]) -> list[str]:
-    known = await stored.broker.rooms()
-    unknown = [room for room in wanted if room not in known]
-    if unknown:
-        raise CommandError(
-            f"there is no room {', '.join(unknown)} (there are: {', '.join(known) or 'none yet'})"
-        )
-    return list(dict.fromkeys(wanted)) or list(known)
 
 
 # ── verify ───────────────────────────────────────────────────────────────────────────────────────
@@ -182,7 +172,7 @@ def run_export(args: argparse.Namespace) -> int:
 async def _export(settings: Settings, rooms: Sequence[str], form: ledger.Form) -> tuple[list[str], int]:
     async with stored_of(settings) as stored:
         seals = Seals(stored.key.secret)
-        names = await _rooms(stored, rooms)
+        names = await rooms_of(stored, rooms)
         for room in names:
             await operate(stored, room, "read", what="export")
         trails = [Trail(**await stored.review.trail(room)) for room in names]

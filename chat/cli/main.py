@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "staff": "list, add and revoke staff",
     "audit": "list, verify and export what staff did",
     "pages": "show calls outside that did not arrive, and try them again",
+    "report": "tell how review went, in numbers",
     "check": "say what moderation would do with a text, and why",
     "evaluate": "measure moderation on labelled texts",
     "replay": "say what a changed rule set would have done to a log",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -66,6 +66,17 @@ async def operate(stored: Stored, room: str, op: str, /, **more: Any) -> None:
     reply = await stored.broker.act(room, {**args, **more})
     if "code" in reply:
         raise CommandError(f"the room {room} refuses this ({reply['code']})")
+
+
+async def rooms_of(stored: Stored, wanted: Sequence[str]) -> list[str]:
+    """The rooms that were named, or all. Raises CommandError where there is no such room."""
+    known = await stored.broker.rooms()
+    unknown = [room for room in wanted if room not in known]
+    if unknown:
+        raise CommandError(
+            f"there is no room {', '.join(unknown)} (there are: {', '.join(known) or 'none yet'})"
+        )
+    return list(dict.fromkeys(wanted)) or list(known)
 
 
 def base_of(settings: Settings, url: str | None = None, *, port: int | None = None) -> str:

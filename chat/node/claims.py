@@ -31,6 +31,8 @@ async def claim(node: Node, session: Session, command: Claim) -> Claimed:
     reply = await step(node, session, command.flag, "claim", lease=lease)
     session.claims[command.flag] = room_of(command.flag)
     flag = reply["flag"]
+    if flag["claimed_at"] == flag["lease_until"] - lease:
+        node.numbers.took("claim", flag["severity"], flag["claimed_at"] - flag["opened_at"])
     return Claimed(
         flag=flag, context=await _context(node, session, flag), lease_until=int(flag["lease_until"])
     )

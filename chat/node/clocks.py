@@ -170,6 +170,8 @@ class Clocks:
             args["targets"] = list(self._pager.targets)
             args["on_call"] = [one.id for one in staff if one.duty is DutyState.ON_CALL]
         done = await self._node.broker.clock(room, args)
+        if done["is_taken"] and is_opening:
+            self._node.numbers.took("nudge", flag["severity"], now_ms() - flag["opened_at"])
         if done["is_taken"] and taken.is_page:
             self._again.add(room)
 
@@ -248,7 +250,8 @@ class Clocks:
         }
         if self._node.policies.policy(room).nudge_peers:
             args["peers"] = pack(Notice(code="quiet", text=notice_text("quiet", title), room=room))
-        await self._node.broker.clock(room, args)
+        done = await self._node.broker.clock(room, args)
+        self._node.numbers.unanswered += done["is_taken"] and not is_over
 
     async def _ask_after(self, room: str, task: dict[str, Any], staff: Sequence[Staff]) -> None:
         """The owner where they are there, else whoever is."""

@@ -162,6 +162,8 @@ async def decide(node: Node, session: Session, command: Decide) -> Ok:
         follow_up=int(node.settings.review.follow_up_hours * 3_600_000),
     )  # fmt: skip
     session.claims.pop(command.flag, None)
+    if reply["flag"]["state"] == "decided":
+        node.numbers.decided(reply["flag"])
     if command.action == "ban":
         await _ban_everywhere(node, session, flag["author"]["id"], command.seconds or 0, clean(command.note))
     return Ok(room=room, seq=reply.get("seq"))

@@ -21,6 +21,7 @@ from chat.protocol.events import Member, Notice
 from chat.protocol.fields import Role
 from chat.room.care import Care
 from chat.room.notices import notice_text
+from chat.room.numbers import Numbers
 from chat.room.permissions import RIGHTS, may
 from chat.settings import Rooms, Settings
 from chat.tokens import Claims
@@ -84,6 +85,7 @@ class Node:
         self.sign = sign
         self.epoch = epoch
         self.counts = Counts()
+        self.numbers = Numbers()
         self.is_draining = False
         self.hub = Hub(settings, rooms, broker, review)
         self.hub.on_private = self._heard_private

@@ -400,6 +400,8 @@ class FlagEvent(Frame, tag="flag", kw_only=True):
     seq: int | None = None
     claimed_by: Wire | None = None
     lease_until: int | None = None
+    claimed_at: int | None = None
+    """When it was claimed first."""
     decision: Wire | None = None
     step: int = 0
     """Calls that were made since its clock began."""

@@ -115,7 +115,7 @@ def is_loopback(peer: str) -> bool:
 
 
 def metrics(node: Node) -> str:
-    """Counts in Prometheus' text form; no room, user or name stands in them."""
+    """Counts in Prometheus' text form; no room, user or name stands in them, labels are severities and rules."""
     hub = node.hub
     gauges = {
         "hearth_connections": (len(hub.sessions), "Open connections."),
@@ -135,6 +135,12 @@ def metrics(node: Node) -> str:
     for kind, values in (("gauge", gauges), ("counter", counts)):
         for name, (value, meaning) in values.items():
             lines += [f"# HELP {name} {meaning}", f"# TYPE {name} {kind}", f"{name} {value}"]
+    for name, kind, meaning, labelled in node.numbers.lines():
+        lines += [f"# HELP {name} {meaning}", f"# TYPE {name} {kind}"]
+        lines += [
+            f"{name}{{{labels}}} {value}" if labels else f"{name} {value}"
+            for labels, value in labelled.items()
+        ]
     return "\n".join(lines) + "\n"
 
 

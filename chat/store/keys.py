@@ -15,6 +15,7 @@
 | `hearth:{ROOM}:evidence:ID` | hash | text of a decided flag, and what an appeal would release; expires |
 | `hearth:{ROOM}:queue` | sorted set | open flags by severity, then by when they are due |
 | `hearth:{ROOM}:claims` | sorted set | claimed flags by when their lease ends |
+| `hearth:{ROOM}:opened` | sorted set | all flags by when they were opened |
 | `hearth:{ROOM}:flags:USER` | sorted set | all flags about a person, by when they were opened |
 | `hearth:{ROOM}:flagged` | hash | seq to its flag |
 | `hearth:{ROOM}:audit` | hash | number to audit entry, each with the keyed digest of the one before |

@@ -39,6 +39,11 @@ class Review:
         flags = [flag for flags in found for flag in flags]
         return sorted(flags, key=lambda flag: (-_RANK[flag["severity"]], flag["due_at"]))
 
+    async def flags_opened(self, room: str, first: int, last: int) -> list[Args]:
+        """All flags that were opened from `first` until before `last`, in that order."""
+        ids = await self._ask("ZRANGE", in_room(room, "opened"), first, f"({last}", "BYSCORE")
+        return await self._flags(room, ids)
+
     async def leases_before(self, room: str, at: int) -> list[str]:
         """Claimed flags whose lease ends before a time."""
         return [text(flag) for flag in await self._ask("ZRANGE", in_room(room, "claims"), 0, at, "BYSCORE")]

@@ -162,6 +162,7 @@ local function keep_flag(flag)
   local bytes = cmsgpack.pack(flag)
   redis.call('HSET', P .. 'flag:' .. flag.flag, 'wire', bytes)
   redis.call('ZADD', P .. 'flags:' .. flag.author.id, flag.opened_at, flag.flag)
+  redis.call('ZADD', P .. 'opened', flag.opened_at, flag.flag)
   if flag.state == 'decided' then
     redis.call('ZREM', P .. 'queue', flag.flag)
     redis.call('ZREM', P .. 'claims', flag.flag)

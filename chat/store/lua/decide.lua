@@ -56,6 +56,7 @@ function ops.claim()
   local by = holder(flag)
   if by and by.id ~= arg.by.id then return 'conflict', by end
   flag.state, flag.claimed_by, flag.lease_until = 'claimed', arg.by, now + arg.lease
+  flag.claimed_at = flag.claimed_at or now
   keep_flag(flag)
   audit(by and 'renew' or 'claim', {flag = id, user = flag.author.id, what = 'context'})
 end
