@@ -401,6 +401,10 @@ class RoomPolicy(Part):
     phases: tuple[Phase, ...] = ()
     answer_seconds: Seconds = 180
     nudge_peers: bool = False
+    needs_staff: bool = False
+    grace_seconds: Seconds = 120
+    unstaffed_slow_mode: Annotated[int, Field(ge=0, le=3_600)] = 30
+    unstaffed_close_seconds: Seconds = 1_800
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,7 +430,7 @@ class Rooms:
 
 _PRIVATE: Final = {
     "title": "", "topic": "", "capacity": 0, "agreement": None, "slow_mode": 0, "turns": False, "phases": (),
-    "nudge_peers": False, "hold": Hold.NONE,
+    "nudge_peers": False, "needs_staff": False, "hold": Hold.NONE,
 }  # fmt: skip
 """What a side room does not have of its room."""
 

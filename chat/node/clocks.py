@@ -16,11 +16,9 @@ from chat.node.cards import given
 from chat.node.node import Node, now_ms
 from chat.node.ports import NotSent, Page, Pager, Unavailable
 from chat.node.rota import as_staff
-from chat.protocol.events import Notice
 from chat.protocol.fields import DutyState, Role
-from chat.protocol.wire import pack, unpack
+from chat.protocol.wire import unpack
 from chat.room.clocks import Staff, Taken, is_answered, opening, step
-from chat.room.notices import notice_text
 from moderation import Category, Severity
 
 log = structlog.get_logger(__name__)
@@ -132,6 +130,8 @@ class Clocks:
                 await self._reply(room, item, staff)
             case "task":
                 await self._ask_after(room, item["task"], staff)
+            case "staff":
+                await self._unstaffed(room, is_thinned=item["is_thinned"])
             case "aside":
                 if item["is_idle"]:
                     await self._node.broker.drop_room(room)
@@ -232,7 +232,6 @@ class Clocks:
         if not is_over:
             after = await self._node.broker.read(room, None, seq + 1, seq + AFTER)
             is_over = is_answered(author["id"], seq, (unpack(one) for _, one in after))
-        title = await self._title(room)
         is_about_staff = author["role"] != Role.PARTICIPANT
         nudged = [
             one.id
@@ -249,9 +248,20 @@ class Clocks:
             "answered": is_over,
         }
         if self._node.policies.policy(room).nudge_peers:
-            args["peers"] = pack(Notice(code="quiet", text=notice_text("quiet", title), room=room))
+            args["peers"] = self._node.told(room, "quiet", "lonely")
         done = await self._node.broker.clock(room, args)
         self._node.numbers.unanswered += done["is_taken"] and not is_over
+
+    async def _unstaffed(self, room: str, *, is_thinned: bool) -> None:
+        """Nobody of staff came back in time. What the room needs by now may have changed since."""
+        policy = self._node.policies.policy(room)
+        args: dict[str, Any] = {"op": "staff", "slow": policy.unstaffed_slow_mode}
+        args["word"] = self._node.told(
+            room, *(("closing", "closing") if is_thinned else ("unstaffed", "alone"))
+        )
+        if policy.unstaffed_close_seconds:
+            args["close"] = int(policy.unstaffed_close_seconds * 1000)
+        await self._node.broker.clock(room, args)
 
     async def _ask_after(self, room: str, task: dict[str, Any], staff: Sequence[Staff]) -> None:
         """The owner where they are there, else whoever is."""
@@ -261,6 +271,3 @@ class Clocks:
         if task["user"]["role"] != Role.PARTICIPANT:
             to = [one.id for one in staff if one.id in to and one.role.rank >= Role.MODERATOR.rank]
         await self._node.broker.clock(room, {"op": "task", "flag": task["flag"], "to": to, "again": DAY})
-
-    async def _title(self, room: str) -> str:
-        return (await self._node.hub.known()).get(room, room)

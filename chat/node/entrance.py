@@ -282,13 +282,16 @@ async def _enter(node: Node, room: Room, session: Session, role: Role, command: 
             "capacity": room.policy.capacity,
             "version": agreement.version if agreement else None,
             "agree": command.agree,
+            "staffing": node.staffing(room.id),
         },
     )
     if "code" in entered:
         code = ErrorCode(entered["code"])
         wait = entered.get("wait")
+        waiting = node.care.room_words(room.policy.language).waiting
         raise Refused(
             code,
+            waiting if entered.get("is_unstaffed") else "",
             retry_after=wait / 1000 if wait else None,
             agreement=(agreement.version, agreement.text)
             if agreement and code is ErrorCode.AGREEMENT_REQUIRED

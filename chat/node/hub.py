@@ -53,6 +53,8 @@ class Hub:
         """Slow readers cut since the start."""
         self.on_private: PrivateHeard = lambda *_: None
         self.on_flag: FlagHeard = lambda *_: None
+        self.staffing: Callable[[str], dict[str, Any] | None] = lambda _: None
+        """What the store minds in a room that needs staff."""
         self.on_notice: NoticeHeard = lambda *_: None
         self.on_missing: Missing = _nobody
         self._opening: dict[str, asyncio.Task[Room]] = {}
@@ -223,7 +225,13 @@ class Hub:
         rooms = [room for room in self.rooms.values() if room.mailboxes]
         args = {"op": "renew", "node": self.broker.node, "lease": LEASE}
         replies = await asyncio.gather(
-            *(self.broker.presence(room.id, {**args, "users": list(room.mailboxes)}) for room in rooms),
+            *(
+                self.broker.presence(
+                    room.id,
+                    {**args, "users": list(room.mailboxes), "staffing": self.staffing(room.id)},
+                )
+                for room in rooms
+            ),
             return_exceptions=True,
         )
         for room, reply in zip(rooms, replies, strict=True):

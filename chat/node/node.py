@@ -19,6 +19,7 @@ from chat.node.session import Caller, Session, member_of
 from chat.protocol.errors import CloseCode, ErrorCode, Refused
 from chat.protocol.events import Member, Notice
 from chat.protocol.fields import Role
+from chat.protocol.wire import pack
 from chat.room.care import Care
 from chat.room.notices import notice_text
 from chat.room.numbers import Numbers
@@ -91,6 +92,7 @@ class Node:
         self.hub.on_private = self._heard_private
         self.hub.on_flag = self._heard_flag
         self.hub.on_notice = self._heard_notice
+        self.hub.staffing = self.staffing
         self.on_aside: Callable[[Room, str], None] = lambda *_: None
         """Told of each side room that is opened."""
         self.on_flag: Callable[[Mapping[str, Any]], None] = lambda _: None
@@ -154,6 +156,18 @@ class Node:
             **more,
         }
 
+    def told(self, room: str, code: str, words: str) -> bytes:
+        """A notice to everybody in a room, in the room's language."""
+        said = self.care.room_words(self.policies.policy(room).language)
+        return pack(Notice(code=code, text=getattr(said, words), room=room))
+
+    def staffing(self, room: str) -> dict[str, Any] | None:
+        """What the store minds in a room that needs staff."""
+        policy = self.policies.policy(room)
+        if not policy.needs_staff:
+            return None
+        return {"grace": int(policy.grace_seconds * 1000), "back": self.told(room, "staffed", "back")}
+
     # ── what is heard ────────────────────────────────────────────────────────────────────────────
 
     def _heard_private(self, room: Room, user: str, event: dict[str, Any]) -> None:
@@ -199,9 +213,8 @@ class Node:
             room.discard(session, session.caller.id)
             self.hub.let_go(room)
         if not any(name in other.rooms for other in self.hub.by_user.get(session.caller.id, ())):
-            await self.broker.presence(
-                name, {"op": "leave", "user": session.caller.id, "node": self.broker.node, "lost": is_lost}
-            )
+            leaves = {"op": "leave", "user": session.caller.id, "node": self.broker.node, "lost": is_lost}
+            await self.broker.presence(name, {**leaves, "staffing": self.staffing(name)})
 
     async def _rights_changed(self, user: str) -> None:
         """A grant, a revocation or a ban counts at once on open connections. "" means: look at everybody."""

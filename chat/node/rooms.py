@@ -450,5 +450,5 @@ def state_of(snapshot: Snapshot, policy: RoomPolicy) -> State:
         pins=tuple(sorted(snapshot.pins)),
         agreement=policy.agreement.version if policy.agreement else 0,
         reactions=policy.reactions,
-        closed=room.get("closed") == "1",
+        closed="1" in (room.get("closed"), room.get("asleep")),
     )

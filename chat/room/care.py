@@ -9,7 +9,18 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Final
 
-from chat.room.registry import ANYWHERE, LANGUAGE, Alarm, Calm, Concern, Coping, Helpline, Words, read_files
+from chat.room.registry import (
+    ANYWHERE,
+    LANGUAGE,
+    Alarm,
+    Calm,
+    Concern,
+    Coping,
+    Helpline,
+    RoomWords,
+    Words,
+    read_files,
+)
 from moderation import Category, Severity
 
 __all__ = ["Card", "Care", "Coping", "Helpline", "load_care"]
@@ -95,6 +106,10 @@ class Care:
         if level is Severity.IMMINENT:
             text = f"{words.unattended.danger}\n{text}"
         return self._fill(words, text, level, categories, country, seen=False)
+
+    def room_words(self, language: str) -> RoomWords:
+        """What a room as a whole is told, in its language."""
+        return self._words(language).room
 
     def stale(self, today: date) -> list[str]:
         """One line for each entry that nobody has checked within a year."""

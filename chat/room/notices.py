@@ -9,7 +9,6 @@ NOTICES: Mapping[str, str] = {
     "missed": "Nobody has come yet to somebody in {room}, and it is your turn. Please look at the queue.",
     "cover": "A colleague in {room} may need a moment. Please look after the room meanwhile.",
     "unanswered": "Somebody in {room} wrote something heavy, and nobody has answered yet.",
-    "quiet": "Somebody here may be glad of a kind word.",
     "left": "Somebody in {room} whom we worry about has left.",
     "lost": "Somebody in {room} whom we worry about has lost the connection. They may be back in a moment.",
     "back": "Somebody in {room} whom we worry about is back.",

@@ -154,6 +154,16 @@ class _Unread(Part):
     seen: Line
 
 
+class RoomWords(Part):
+    """What a room as a whole is told."""
+
+    lonely: Plain
+    waiting: Plain
+    alone: Plain
+    closing: Plain
+    back: Plain
+
+
 class _Unattended(Part):
     late: Line
     nobody: Line
@@ -163,7 +173,7 @@ class _Unattended(Part):
 class Resource(Part):
     """Something beside the lines: an exercise, a directory, a way out. `neutral`: only on cards that fold."""
 
-    kind: Literal["grounding", "directory", "quick_exit", "page"]
+    kind: Literal["private_word", "grounding", "directory", "quick_exit", "page"]
     title: Plain
     url: Url | Literal[""] = ""
     neutral: bool = False
@@ -185,6 +195,7 @@ class Words(Part):
     quiet: _Quiet
     unread: _Unread
     unattended: _Unattended
+    room: RoomWords
     resources: tuple[Resource, ...] = ()
 
 

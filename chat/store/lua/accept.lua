@@ -63,7 +63,7 @@ local function refusal()
   if is_running(me.muted) then return 'muted', left(me.muted) end
   if arg.refuse then return arg.refuse end
   if arg.op ~= 'whisper' then
-    if room.closed == '1' then return 'room_closed' end
+    if room.closed == '1' or (room.asleep and rank == 1) then return 'room_closed' end
     if rank == 1 then
       if room.locked == '1' then return 'room_locked' end
       if room.turns == '1' and redis.call('LINDEX', P .. 'hands', 0) ~= arg.user then return 'not_your_turn' end

@@ -173,7 +173,7 @@ function ops.react()
   if is_running(me.removed) then return 'removed' end
   local room = hash('room')
   if rank == 1 and room.locked == '1' then return 'room_locked' end
-  if room.closed == '1' then return 'room_closed' end
+  if room.closed == '1' or (room.asleep and rank == 1) then return 'room_closed' end
   local entry = message_at(arg.seq)
   if not entry then return 'not_found' end
   local at = math.max(now, tonumber(me.reacted_tat or 0))

@@ -1,18 +1,20 @@
 -- clock: what falls due in a room by time, each once over all nodes.
 --
 -- The due list is a sorted set, `clocks`: KIND:ID by when it is due. Kinds: open (a flag's opening call), flag (its
--- next call), reply (a message that nobody answered), task (a follow-up), page (a word that waits to go outside), aside (a side room that is over).
+-- next call), reply (a message that nobody answered), task (a follow-up), page (a word that waits to go outside), aside (a side room that is over), staff (the last of them
+-- has gone).
 --
 -- args   op  look: most. What is due, and who of staff can be reached
 --            call: flag, member, rev, take ({step, next_at, groups, to, cover}), support (for the author) or nothing,
 --                  targets and page_least: what is paged, if anything, under which number
 --            reply: seq, author, staff (whom to nudge), peers (an event for the room, or nothing), answered
 --            task: flag, to, again (ms until it is asked for once more)
+--            staff: slow (seconds), close (ms until it closes after that, or nothing), word (an event for the room)
 --            aside: again (ms until it is looked at once more, or nothing: it is listed no more)
 --            lease: page, at (as it was due), lease (ms);  sent: page;  failed: page, wait (ms, or nothing: given up),
 --                  why (a word), to;  again: page, one that was given up
 -- reply  msgpack: look {now, due = [{member, at, flag | task | page}], staff = [{id, name, role, duty, is_here}]};
---        call, reply, task, aside, lease {is_taken}; sent, failed {}
+--        call, reply, task, staff, aside, lease {is_taken}; sent, failed {}
 --
 -- A script of its own, because it is nobody's command: nodes decide by a table what is due (chat/room/clocks.py), and
 -- of all that do so at once one alone may act. A step, its audit entry, its notices, its pages and the next step are
@@ -82,6 +84,7 @@ function ops.look()
       local flag = redis.call('HGET', P .. 'flagged', id)
       item.flag = flag and flag_of(flag) or nil
     end
+    if kind == 'staff' then item.is_thinned = redis.call('HEXISTS', P .. 'room', 'thinned') == 1 end
     if kind == 'aside' then
       item.is_idle = redis.call('ZCARD', P .. 'clocks') == 1 and redis.call('ZCARD', P .. 'queue') == 0
     end
@@ -158,6 +161,27 @@ function ops.task()
   if #arg.to > 0 then
     notify(task.user, {code = 'follow_up', to = arg.to, flag = arg.flag, severity = task.severity})
   end
+  return {is_taken = true}
+end
+
+-- The last of staff has been gone for a while: the room goes slowly, and after another while it closes.
+function ops.staff()
+  local room, at = hash('room'), redis.call('ZSCORE', P .. 'clocks', 'staff:gone')
+  if not at or tonumber(at) > now then return {is_taken = false} end
+  undue('staff', 'gone')
+  if not room.unstaffed or room.asleep then return {is_taken = false} end
+  if not room.thinned then
+    local slow = math.max(arg.slow, tonumber(room.slow_mode or 0))
+    redis.call('HSET', P .. 'room', 'thinned', '1', 'slow_before', room.slow_mode or '0', 'slow_mode', slow)
+    if arg.close then due('staff', 'gone', now + arg.close) end
+    audit('unstaffed', {slow_mode = slow})
+    say(cmsgpack.pack({type = 'room_changed', room = arg.room, slow_mode = slow}))
+  else
+    redis.call('HSET', P .. 'room', 'asleep', '1')
+    audit('close_unstaffed', {})
+    say(cmsgpack.pack({type = 'room_changed', room = arg.room, closed = true}))
+  end
+  publish('all', 0, arg.word)
   return {is_taken = true}
 end
 

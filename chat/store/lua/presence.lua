@@ -4,6 +4,7 @@
 --                   agreement, or nothing)
 --            leave: user, node, lost
 --            renew: node, lease, users (who is here on that node)
+--            staffing  of enter, leave and renew, in a room that needs staff: {grace (ms), back (an event)}; else nothing
 --            watch: node, lease, watchers (who of staff watches the room on that node: {id, name, role})
 -- reply  msgpack: enter {role, muted, count, epoch, uhead} | {code, wait}; leave {count};
 --        renew {missing}: users of the node that the room did not know of; they have to enter anew; watch {}
@@ -11,6 +12,7 @@
 -- A script of its own, because the first arrival and the last leaving of a person can only be told where the
 -- connections on all nodes are counted, and because entering checks rights and capacity at that same moment.
 
+local WAIT = 30000  -- ms after which somebody who waits for staff may ask again
 local here_key, lease_key = P .. 'here', P .. 'leases'
 
 local function announce(joined, left, lost)
@@ -34,6 +36,42 @@ local function mind(user, code)
   end
 end
 
+local function has_staff()
+  for _, bytes in ipairs(redis.call('HVALS', here_key)) do
+    if cmsgpack.unpack(bytes).who.role ~= 'participant' then return true end
+  end
+  return false
+end
+
+-- A room that needs staff: its clock begins when the last of them goes, and all is undone when one comes.
+local function mind_staff()
+  if not arg.staffing then return end
+  local room = hash('room')
+  if not has_staff() then
+    if not room.unstaffed then
+      redis.call('HSET', P .. 'room', 'unstaffed', now)
+      due('staff', 'gone', now + arg.staffing.grace)
+    end
+    return
+  end
+  undue('staff', 'gone')
+  redis.call('HDEL', P .. 'room', 'unstaffed', 'thinned', 'slow_before', 'asleep')
+  if not room.thinned then return end
+  redis.call('HSET', P .. 'room', 'slow_mode', room.slow_before)
+  local event = {type = 'room_changed', room = arg.room, slow_mode = tonumber(room.slow_before)}
+  if room.asleep then event.closed = false end
+  say(cmsgpack.pack(event))
+  publish('all', 0, arg.staffing.back)
+end
+
+-- Whether a participant has to wait until staff are there. Whoever was in when they went may come back.
+local function has_to_wait(me, room)
+  if not arg.staffing or has_staff() then return false end
+  if not room.unstaffed or room.asleep then return true end
+  local since = tonumber(room.unstaffed)
+  return now >= since + arg.staffing.grace and tonumber(me.left_at or 0) < since
+end
+
 -- Take a node away from where a person is. True when that was the last.
 local function gone(user, at, node)
   for i = #at.nodes, 1, -1 do
@@ -44,6 +82,7 @@ local function gone(user, at, node)
     return false
   end
   redis.call('HDEL', here_key, user)
+  if arg.staffing then redis.call('HSET', P .. 'person:' .. user, 'left_at', now) end
   if redis.call('LREM', P .. 'hands', 0, user) > 0 then
     hands_now()
   end
@@ -62,7 +101,10 @@ local function sweep()
       end
     end
   end
-  if #lost > 0 then announce({}, {}, lost) end
+  if #lost > 0 then
+    announce({}, {}, lost)
+    mind_staff()
+  end
   for _, user in ipairs(lost) do mind(user, 'lost') end
 end
 
@@ -85,7 +127,11 @@ function ops.enter()
     redis.call('HSET', P .. 'person:' .. arg.user, 'agreed', arg.version)
   end
   redis.call('HSET', lease_key, arg.node, now + arg.lease)
+  if arg.staffing then sweep() end
   local at = here(arg.user)
+  if rank == 1 and not at and has_to_wait(me, room) then
+    return {code = 'room_closed', wait = WAIT, is_unstaffed = true}
+  end
   if not at and rank == 1 and arg.capacity > 0 and redis.call('HLEN', here_key) >= arg.capacity then
     sweep()
     if redis.call('HLEN', here_key) >= arg.capacity then return {code = 'room_full'} end
@@ -104,6 +150,7 @@ function ops.enter()
   if is_new then
     announce({arg.who}, {}, {})
     mind(arg.user, 'back')
+    mind_staff()
   end
   return {role = arg.who.role, muted = is_running(me.muted) and tonumber(me.muted) or nil, epoch = room.epoch,
     count = redis.call('HLEN', here_key), uhead = tonumber(redis.call('HGET', P .. 'heads', arg.user) or 0)}
@@ -114,6 +161,7 @@ function ops.leave()
   if at and gone(arg.user, at, arg.node) then
     announce({}, arg.lost and {} or {arg.user}, arg.lost and {arg.user} or {})
     mind(arg.user, arg.lost and 'lost' or 'left')
+    mind_staff()
   end
   return {count = redis.call('HLEN', here_key)}
 end
@@ -140,6 +188,7 @@ function ops.renew()
   end
   if #left > 0 then announce({}, left, {}) end
   for _, user in ipairs(left) do mind(user, 'left') end
+  if #left > 0 then mind_staff() end
   local missing = {}
   for user in pairs(mine) do table.insert(missing, user) end
   return {missing = missing}
