@@ -52,10 +52,16 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         description="Measure the server on this machine (Linux).",
     )
     parser.add_argument("what", nargs="?", default="fanout", choices=("fanout", "memory", "accept"))
-    parser.add_argument("--rounds", type=int, default=5, help="rounds, of which the median counts (5)")
+    parser.add_argument("--rounds", type=_rounds, default=5, help="rounds, of which the median counts (5)")
     parser.add_argument("--quick", action="store_true", help="a tenth of the load: a trial, no measurement")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(func=run)
+
+
+def _rounds(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1_000:
+        raise argparse.ArgumentTypeError("a number from 1 to 1,000")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:

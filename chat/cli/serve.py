@@ -7,6 +7,7 @@ import asyncio
 import gc
 import os
 import signal
+import ssl
 import sys
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from chat.assembly import Content, node_of, read_content
 from chat.cli import CommandError
 from chat.cli.place import base_of
 from chat.node.node import Node
-from chat.server.app import App
+from chat.server.app import App, tls_context
 from chat.settings import Settings
 from chat.tokens import EVERYWHERE, new_user
 from moderation import RuleError, load
@@ -58,6 +59,13 @@ def run(args: argparse.Namespace) -> int:
         tls_key=args.tls_key,
         insecure=args.insecure,
     )
+    try:
+        tls_context(settings.tls_cert, settings.tls_key)
+    except OSError as error:
+        why = (
+            "no certificate chain and its key in PEM" if isinstance(error, ssl.SSLError) else "can't be read"
+        )
+        raise CommandError(f"tls_cert {settings.tls_cert} and tls_key {settings.tls_key}: {why}") from None
     logs.configure(settings.log_level)
     logs.take_over_crashes()
     content = read_content(settings.folder)

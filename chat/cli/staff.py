@@ -131,7 +131,7 @@ async def _add(settings: Settings, args: argparse.Namespace) -> tuple[str, str, 
 def run_revoke(args: argparse.Namespace) -> int:
     """Take roles away."""
     left = asyncio.run(_revoke(settings_of(args), args.user, args.room))
-    print(f"{args.user} is {_told(left) if left else 'nothing here'} now.")
+    print(f"{args.user} {f'is {_told(left)} now' if left else 'has no role here any more'}.")
     return 0
 
 

@@ -9,7 +9,7 @@ import random
 import ssl
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
 import structlog
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -70,7 +70,7 @@ class App:
             write_limit=(0, 0),
             server_header=None,
             logger=quiet,
-            ssl=_tls(settings.tls_cert, settings.tls_key),
+            ssl=tls_context(settings.tls_cert, settings.tls_key),
             backlog=4096,
         )
         self._clocks = [
@@ -202,7 +202,8 @@ class App:
             clock.cancel()
 
 
-def _tls(cert: Any, key: Any) -> ssl.SSLContext | None:
+def tls_context(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    """What sockets are wrapped in, or nothing. Raises OSError for files that are not there, or are no pair."""
     if cert is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -65,7 +65,7 @@ async def test_what_was_given_before_stays(
     assert (await people.person(user)).grants == {scene.room: "moderator"}
     assert (await beside(here, "staff", "revoke", user, "--room", other)).code == 1
     done = await beside(here, "staff", "revoke", user)
-    assert (done.code, done.out) == (0, f"{user} is nothing here now.\n")
+    assert (done.code, done.out) == (0, f"{user} has no role here any more.\n")
     assert user not in (await beside(here, "staff", "list")).out
 
 
@@ -149,7 +149,7 @@ async def test_an_older_token_yields_and_a_newer_one_wins(
         user = "u_yields"
         old = site.token("admin", user=user)
         done = await beside(here, "staff", "revoke", user)
-        assert (done.code, done.out) == (0, f"{user} is nothing here now.\n")
+        assert (done.code, done.out) == (0, f"{user} has no role here any more.\n")
         async with site.connected() as connection:
             assert (await say(connection, type="hello", token=old))["rooms"] == []
         async with site.connected() as connection:
