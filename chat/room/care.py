@@ -12,11 +12,13 @@ from typing import Final
 from chat.room.registry import (
     ANYWHERE,
     LANGUAGE,
+    OWN,
     Alarm,
     Calm,
     Concern,
     Coping,
     Helpline,
+    OwnLines,
     RoomWords,
     Words,
     read_files,
@@ -56,6 +58,7 @@ class Care:
     languages: Mapping[str, Words]
     toolbox: Mapping[str, Coping]
     checked_by: str
+    own: OwnLines | None = None
 
     def card(
         self,
@@ -114,7 +117,7 @@ class Care:
     def stale(self, today: date) -> list[str]:
         """One line for each entry that nobody has checked within a year."""
         return [
-            f"helplines.toml: {line.country} {line.name}: last checked on {line.verified_at}, over a year ago"
+            f"{self._file(line)}: {line.country} {line.name}: last checked on {line.verified_at}, over a year ago"
             for line in self.helplines
             if today - line.verified_at > FRESH
         ]
@@ -122,12 +125,17 @@ class Care:
     def unreviewed(self) -> list[str]:
         """One line for each file that nobody has signed yet."""
         unsigned = [] if self.checked_by else ["helplines.toml: nobody has signed at checked_by"]
+        if self.own is not None and not self.own.checked_by:
+            unsigned.append(f"{OWN}: nobody has signed at checked_by")
         files = {f"care/{language}.toml": words for language, words in self.languages.items()}
         return unsigned + [
             f"{file}: nobody has signed at reviewed_by"
             for file, words in files.items()
             if not words.reviewed_by
         ]
+
+    def _file(self, line: Helpline) -> str:
+        return OWN if self.own is not None and line in self.own.helplines else "helplines.toml"
 
     def _fill(
         self,
@@ -204,4 +212,5 @@ def load_care(config: Path) -> Care:
         languages=files.languages,
         toolbox=files.toolbox.cards,
         checked_by=files.registry.checked_by,
+        own=files.own,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -19,6 +19,8 @@ LANGUAGE: Final = "en"
 """The language that is always there, and stands in for those that are not."""
 ANYWHERE: Final = "*"
 """The country of lines that stand in where a country has none."""
+
+OWN: Final = "helplines.local.toml"
 
 Topic = Literal["suicide", "self_harm", "abuse", "child", "eating_disorder", "poison"]
 Code = Annotated[str, Field(pattern=r"^([A-Z]{2}|\*)$")]
@@ -87,6 +89,15 @@ class Registry(Part):
     categories: dict[Category, Concern]
     aliases: dict[Code, Code] = Field(default_factory=dict)
     helplines: tuple[Helpline, ...]
+
+
+class OwnLines(Part):
+    """`helplines.local.toml`: an organisation's own lines, which come before the shipped ones."""
+
+    checked_by: str = ""
+    instead: tuple[Code, ...] = ()
+    """Countries of which the shipped lines do not count at all."""
+    helplines: tuple[Helpline, ...] = ()
 
 
 class _Ways(Part):
@@ -219,30 +230,37 @@ class Files:
     """What was read: all of it is there and fits together."""
 
     registry: Registry
+    own: OwnLines | None
     languages: Mapping[str, Words]
     toolbox: Toolbox
 
 
 def read_files(config: Path) -> Files:
-    """Read `helplines.toml`, `cards.toml` and `care/*.toml` in `config`; every fault in them at once."""
+    """Read `helplines.toml`, one's own beside it, `cards.toml` and `care/*.toml`; every fault in them at once."""
     wrong: list[str] = []
     registry = _read(Registry, config / "helplines.toml", wrong, expand=True)
+    own = _read(OwnLines, config / OWN, wrong, expand=True) if (config / OWN).exists() else None
     toolbox = _read(Toolbox, config / "cards.toml", wrong) if (config / "cards.toml").exists() else Toolbox()
     words = {file.stem: _read(Words, file, wrong) for file in sorted((config / "care").glob("*.toml"))}
     if LANGUAGE not in words:
         wrong.append(f"{config / 'care' / LANGUAGE}.toml: missing; it stands in for every other language")
     if registry is not None:
         wrong += (f"{config / 'helplines.toml'}: {gap}" for gap in _gaps(registry))
+    if registry is not None and own is not None:
+        wrong += (f"{config / OWN}: {gap}" for gap in (*_line_gaps(own.helplines), *_emergency_gaps(own)))
+        registry = registry.model_copy(update={"helplines": tuple(_on_top(own, registry))})
     if wrong or registry is None or toolbox is None:
         raise ConfigError(wrong)
-    return Files(registry, {language: said for language, said in words.items() if said is not None}, toolbox)
+    return Files(
+        registry, own, {language: said for language, said in words.items() if said is not None}, toolbox
+    )
 
 
 def _read(model: type[Model], path: Path, wrong: list[str], *, expand: bool = False) -> Model | None:
     """One file as `model`; what is wrong with it goes into `wrong`."""
     try:
         content = read_toml(path)
-        if expand:
+        if expand and "helplines" in content:
             content["helplines"] = _expand(content.get("helplines"))
         return model.model_validate(content)
     except ConfigError as error:
@@ -275,10 +293,35 @@ def _gaps(registry: Registry) -> Iterator[str]:
             yield f"categories.{category}: missing"
     if not any(line.country == ANYWHERE and not line.emergency for line in registry.helplines):
         yield f'helplines: one with country = "{ANYWHERE}" must stand in where a country has none'
-    for line in registry.helplines:
+    yield from _line_gaps(registry.helplines)
+
+
+def _line_gaps(lines: Iterable[Helpline]) -> Iterator[str]:
+    """What would leave a line without a way to reach it."""
+    for line in lines:
         if not (line.dial or line.sms or line.chat_url):
             yield f"helplines: {line.country} {line.name}: has no dial, sms or chat_url"
         if line.keyword and not line.sms:
             yield f"helplines: {line.country} {line.name}: a keyword goes with sms"
         if line.emergency and (not line.dial or line.country == ANYWHERE):
             yield f"helplines: {line.country} {line.name}: an emergency number has a country and is dialled"
+
+
+def _emergency_gaps(own: OwnLines) -> Iterator[str]:
+    """A country whose shipped lines do not count needs its emergency number here."""
+    for country in own.instead:
+        if country != ANYWHERE and not any(
+            line.emergency and line.country == country for line in own.helplines
+        ):
+            yield f"instead: {country}: its emergency number is missing here"
+    if ANYWHERE in own.instead and not any(line.country == ANYWHERE for line in own.helplines):
+        yield f'instead: "{ANYWHERE}": a line that stands in where a country has none is missing here'
+
+
+def _on_top(own: OwnLines, registry: Registry) -> Iterator[Helpline]:
+    """One's own lines, then those of the shipped ones that they do not replace."""
+    yield from own.helplines
+    named = {(line.country, line.name) for line in own.helplines}
+    for line in registry.helplines:
+        if line.country not in own.instead and (line.country, line.name) not in named:
+            yield line

@@ -55,14 +55,15 @@ function way(href, label) {
 }
 
 /** What else there is: an exercise here, a page elsewhere, the way out. */
-function resource({ kind, title, url }) {
+function resource({ kind, title, url }, onPrivate) {
+  if (kind === "private_word") return onPrivate && button(title, onPrivate, { class: "link" });
   if (kind === "grounding") return button(title, openBreathing, { class: "link" });
   if (kind === "quick_exit") return button(title, () => document.dispatchEvent(new Event("leave-now")), { class: "link" });
   return isSafeLink(url) && el("a", { href: url, rel: "noreferrer noopener", target: "_blank" }, title);
 }
 
-/** A card's words and lines. `onMisread` takes what the person says they meant. */
-export function supportCard(card, { onMisread }) {
+/** A card's words and lines. `onMisread` takes what the person says they meant, `onPrivate` leads to the team's line. */
+export function supportCard(card, { onMisread, onPrivate }) {
   const [first = [], ...rest] = paragraphs(card.text ?? "").flat();
   return el(
     "div",
@@ -73,7 +74,7 @@ export function supportCard(card, { onMisread }) {
     el(
       "p",
       { class: "others" },
-      (card.resources ?? []).map(resource),
+      (card.resources ?? []).map((one) => resource(one, onPrivate)),
       onMisread && button(WORDS.help.misread, onMisread, { class: "link" }),
     ),
   );
@@ -124,7 +125,7 @@ export class CareView {
     fill(
       this.node,
       el("div", { class: "tray-head" }, el("h2", {}, icon("help"), WORDS.help.forYou), this.#putAway(card)),
-      supportCard(card, { onMisread: () => this.misread() }),
+      supportCard(card, { onMisread: () => this.misread(), onPrivate: () => this.openDialog() }),
     );
   }
 
@@ -199,9 +200,9 @@ export class CareView {
   }
 }
 
-/** A card as often as it says something new: by key, and again once a person attends. */
+/** A card as often as it says something new: by key, again once a person attends, and when nobody has come. */
 function stamp(card) {
-  return `${card.key} ${card.seen}`;
+  return `${card.key} ${card.seen} ${card.text}`;
 }
 
 function foldedCard(card, { onMisread }) {

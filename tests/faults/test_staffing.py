@@ -24,7 +24,7 @@ def changes(client: Client, **fields: object) -> int:
 async def test_it_opens_with_staff_waits_for_them_and_closes_kindly(tmp_path: Path) -> None:
     """The first step after the grace time, the next after another; each once, whichever node takes it."""
     needs = {
-        "needs_staff": "true", "grace_seconds": "1", "unstaffed_slow_mode": "20", "unstaffed_close_seconds": "1",
+        "needs_staff": "true", "grace_seconds": "4", "unstaffed_slow_mode": "20", "unstaffed_close_seconds": "1",
     }  # fmt: skip
     async with quick(tmp_path, **needs) as (a, b, _), a.client(join=None) as early:
         refused = await early.ask("join", room=ROOM)

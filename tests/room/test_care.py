@@ -345,3 +345,75 @@ def test_a_registry_of_the_directory_alone_still_answers(folder: Path) -> None:
     assert [line["kind"] for line in given.helplines] == ["emergency", "line"]
     assert [line.country for line in care.helplines] == [ANYWHERE]
     assert care.stale(date(2026, 11, 23)) == []
+
+
+OWN_LINE = """
+[[helplines]]
+country = "IE"
+name = "Our own line"
+topics = ["suicide"]
+dial = "01 234 5678"
+source_url = "https://example.org/"
+verified_at = 2026-11-01
+"""
+
+
+def own(folder: Path, lines: str) -> None:
+    (folder / "helplines.local.toml").write_text(lines, encoding="utf-8")
+
+
+def first(care: Care, country: str) -> list[str]:
+    given = care.card(severity=Severity.HIGH, categories=(Category.SUICIDE,), country=country, language="en")
+    return [line["name"] for line in given.helplines]
+
+
+def test_an_organisations_own_lines_come_first(folder: Path) -> None:
+    """Those that ship stand behind them, or, where that is wished, not at all; other countries keep theirs."""
+    shipped = first(load_care(folder), "IE")
+    own(folder, OWN_LINE)
+    assert first(load_care(folder), "IE") == ["Our own line", *shipped][:LINES]
+    assert first(load_care(folder), "US") == first(CARE, "US")
+    emergency = OWN_LINE.replace("Our own line", "Emergency").replace(
+        'topics = ["suicide"]', "emergency = true"
+    )
+    own(folder, 'checked_by = "A. Nurse"\ninstead = ["IE"]\n' + OWN_LINE + emergency)
+    assert first(load_care(folder), "IE") == ["Our own line"]
+
+
+def test_one_of_the_same_name_takes_the_place(folder: Path) -> None:
+    own(folder, OWN_LINE.replace("Our own line", "Samaritans"))
+    care = load_care(folder)
+    found = [line for line in care.helplines if (line.country, line.name) == ("IE", "Samaritans")]
+    assert [line.dial for line in found] == ["01 234 5678"]
+
+
+def test_own_lines_are_signed_and_grow_old_too(folder: Path) -> None:
+    own(folder, OWN_LINE)
+    care = load_care(folder)
+    assert "helplines.local.toml: nobody has signed at checked_by" in care.unreviewed()
+    assert care.stale(date(2027, 11, 2))[0].startswith("helplines.local.toml: IE Our own line: last checked")
+    own(folder, 'checked_by = "A. Nurse"\n')
+    assert not [line for line in load_care(folder).unreviewed() if "local" in line]
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ('instead = ["IE"]\n' + OWN_LINE, "IE: its emergency number is missing"),
+        ('instead = ["*"]\n' + OWN_LINE, "a line that stands in where a country has none"),
+        (OWN_LINE.replace('dial = "01 234 5678"', ""), "Our own line: has no dial, sms or chat_url"),
+        (OWN_LINE.replace("dial", "dail"), "helplines.0.dail"),
+        ("instead = [", "helplines.local.toml"),
+    ],
+)
+def test_faults_of_ones_own_file_are_told(folder: Path, lines: str, says: str) -> None:
+    own(folder, lines)
+    with pytest.raises(ConfigError, match="local") as caught:
+        load_care(folder)
+    assert any(says in fault for fault in caught.value.faults), caught.value.faults
+
+
+def test_resources_for_who_is_not_ready_to_call() -> None:
+    """A word to the team, an exercise, a directory: each card has them."""
+    kinds = [resource["kind"] for resource in card(Severity.MODERATE).resources]
+    assert kinds[:3] == ["private_word", "grounding", "directory"]
