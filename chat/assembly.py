@@ -26,6 +26,7 @@ from chat.store.anchors import Anchors
 from chat.store.broker import Broker
 from chat.store.checks import check_store
 from chat.store.embedded import EmbeddedStore, open_store
+from chat.store.erasing import Erasing
 from chat.store.people import People
 from chat.store.review import Review
 from chat.tokens import Key, load_key, sign, verify
@@ -155,6 +156,7 @@ async def _running(
         broker=stored.broker,
         people=stored.people,
         review=stored.review,
+        erasing=Erasing(stored.broker, stored.people),
         pipeline=content.pipeline,
         care=content.care,
         cards={name: card.model_dump(mode="json") for name, card in content.care.toolbox.items()},

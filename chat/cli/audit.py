@@ -65,7 +65,8 @@ def run_list(args: argparse.Namespace) -> int:
         return 0
     rows = [
         (
-            day(entry["at"]), entry["room"], str(entry["n"]), entry["by"]["name"], entry["action"],
+            day(entry["at"]), entry["room"], str(entry["n"]),
+            entry["by"].get("name") or entry["by"]["id"], entry["action"],
             str(entry.get("decision") or entry.get("what") or ""), entry.get("user") or "", entry.get("reason") or "",
         )
         for entry in found

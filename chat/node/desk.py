@@ -154,7 +154,7 @@ async def decide(node: Node, session: Session, command: Decide) -> Ok:
         )
     text = _judged_note(node, command.text)
     if command.action == "ban":
-        await _refuse_ban_upwards(node, session, flag["author"]["id"])
+        await refuse_upwards(node, session, "ban", flag["author"]["id"])
     reply = await step(
         node, session, command.flag, "decide",
         action=command.action, note=clean(command.note), text=text, warning=warning,
@@ -207,17 +207,17 @@ async def report(node: Node, session: Session, command: Report) -> Ok:
 
 async def ban(node: Node, session: Session, command: Ban) -> Ok:
     """Shut somebody out of all rooms: written room by room until all have it, then their connections end."""
-    _may_everywhere(node, session, "ban")
+    may_everywhere(node, session, "ban")
     if command.user == node.caller(session).id:
         raise Refused(ErrorCode.FORBIDDEN, "Nobody acts on themselves. A colleague can help.")
-    await _refuse_ban_upwards(node, session, command.user)
+    await refuse_upwards(node, session, "ban", command.user)
     await _ban_everywhere(node, session, command.user, command.seconds or 0, clean(command.reason))
     return Ok()
 
 
 async def unban(node: Node, session: Session, command: Unban) -> Ok:
     """Lift a ban everywhere."""
-    role = _may_everywhere(node, session, "unban")
+    role = may_everywhere(node, session, "unban")
     if command.user == node.caller(session).id:
         raise Refused(ErrorCode.FORBIDDEN, "Nobody acts on themselves. A colleague can help.")
     for room in await node.hub.known():
@@ -234,16 +234,17 @@ async def unban(node: Node, session: Session, command: Unban) -> Ok:
     return Ok()
 
 
-def _may_everywhere(node: Node, session: Session, command: str) -> Role:
+def may_everywhere(node: Node, session: Session, command: str) -> Role:
+    """The caller's role in all rooms at once, where it is enough."""
     role = node.caller(session).role("*")
     if role is None or role.rank < RIGHTS[command].least.rank:
         raise Refused(ErrorCode.FORBIDDEN)
     return role
 
 
-async def _refuse_ban_upwards(node: Node, session: Session, user: str) -> None:
-    """Ask before the first room is told: a ban of somebody who stands as high in any room is none in any."""
-    role = _may_everywhere(node, session, "ban")
+async def refuse_upwards(node: Node, session: Session, command: str, user: str) -> None:
+    """Ask before the first room is told: an act on somebody who stands as high in any room is none in any."""
+    role = may_everywhere(node, session, command)
     person = await node.people.person(user)
     rooms = await node.hub.known()
     standings = await asyncio.gather(*(node.broker.standing(room, user) for room in rooms))
@@ -255,7 +256,7 @@ async def _refuse_ban_upwards(node: Node, session: Session, user: str) -> None:
 
 async def _ban_everywhere(node: Node, session: Session, user: str, seconds: int, reason: str) -> None:
     """Every room has its own copy of a ban."""
-    role = _may_everywhere(node, session, "ban")
+    role = may_everywhere(node, session, "ban")
     for room in await node.hub.known():
         args = node.act_args(
             session, role, "ban", least=Role.MODERATOR.rank + 1, user=user, seconds=seconds, reason=reason

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from chat.node.hub import Hub
-from chat.node.ports import Broker, People, Review, Unavailable
+from chat.node.ports import Broker, Erasing, People, Review, Unavailable
 from chat.node.rooms import Room
 from chat.node.session import Caller, Session, member_of
 from chat.protocol.errors import CloseCode, ErrorCode, Refused
@@ -67,6 +67,7 @@ class Node:
         broker: Broker,
         people: People,
         review: Review,
+        erasing: Erasing,
         pipeline: Pipeline,
         care: Care,
         cards: Cards,
@@ -79,6 +80,7 @@ class Node:
         self.broker = broker
         self.people = people
         self.review = review
+        self.erasing = erasing
         self.pipeline = pipeline
         self.care = care
         self.cards = cards

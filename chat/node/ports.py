@@ -169,6 +169,28 @@ class People(Protocol):
     def on_change(self, hear: Callable[[str], None]) -> None:
         """Hear of each person whose rights changed."""
 
+    async def ask(self, what: str, user: str, by: Mapping[str, str], reason: str) -> tuple[str, int]:
+        """Keep what takes two people, for an hour; its id, and when it ends."""
+
+    async def request(self, request: str) -> Args | None:
+        """What was asked, with `with` once somebody confirmed it; None where it ended."""
+
+    async def requests(self) -> list[Args]:
+        """What waits for a second person."""
+
+    async def confirm(self, request: str, by: Mapping[str, str]) -> bool:
+        """Be the second person; False where another one was."""
+
+    async def came_by(self, user: str) -> str:
+        """The label of the invite that somebody came by."""
+
+
+class Erasing(Protocol):
+    """Takes a person out of everything that is kept."""
+
+    async def erase(self, user: str, by: Mapping[str, str], second: Mapping[str, str], reason: str) -> int:
+        """All texts and names of a person, in every room; how many messages were taken out."""
+
 
 class Review(Protocol):
     """Flags and what staff did with them."""

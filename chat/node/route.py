@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from chat.node import appeals, asides, audit, claims, desk, entrance, guide, rota, speech
+from chat.node import appeals, asides, audit, claims, desk, entrance, guide, pairs, rota, speech
 from chat.node.node import Node, now_ms
 from chat.node.ports import Unavailable
 from chat.node.session import Session
@@ -69,6 +69,9 @@ HANDLERS: dict[str, Handler] = {
     "unban": desk.unban,
     "appeal": appeals.appeal,
     "evidence": appeals.evidence,
+    "erase": pairs.erase,
+    "break_glass": pairs.break_glass,
+    "confirm": pairs.confirm,
     "audit": audit.audit,
     "aside": asides.aside,
     "duty": rota.duty,

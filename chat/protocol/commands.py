@@ -29,6 +29,10 @@ Name = Annotated[str, Meta(max_length=200)]
 Secret = Annotated[str, Meta(min_length=16, max_length=128)]
 
 
+Purpose = Annotated[str, Meta(min_length=1, max_length=500)]
+"""Why private things are opened; it stands in the audit trail."""
+
+
 class _Command(Frame):
     """A command; `id` comes back in its one reply."""
 
@@ -334,7 +338,7 @@ class Evidence(_Command, tag="evidence", kw_only=True):
     """Open a decided flag's text, for a purpose that the audit trail keeps."""
 
     flag: Flag
-    purpose: Annotated[str, Meta(min_length=1, max_length=500)]
+    purpose: Purpose
 
 
 class Audit(_Command, tag="audit", kw_only=True):
@@ -359,6 +363,32 @@ class FollowUp(_Command, tag="follow_up", kw_only=True):
     room: Room | None = None
     flag: Flag | None = None
     note: Line | None = None
+
+
+class Erase(_Command, tag="erase", kw_only=True):
+    """Ask for a person's texts and name to be erased everywhere; a second person confirms."""
+
+    user: User
+    reason: Purpose
+
+
+class BreakGlass(_Command, tag="break_glass", kw_only=True):
+    """Ask to see who somebody is, saying why; once a second person confirmed the `request`, see it.
+
+    With `room`, their messages in it, the last before `before`.
+    """
+
+    user: User | None = None
+    purpose: Purpose | None = None
+    request: Key | None = None
+    room: Room | None = None
+    before: Position | None = None
+
+
+class Confirm(_Command, tag="confirm", kw_only=True):
+    """Be the second person of `erase` or `break_glass`; without `request`, read what waits for one."""
+
+    request: Key | None = None
 
 
 class Ping(_Command, tag="ping", kw_only=True):
@@ -419,20 +449,8 @@ class Rules(_Reserved, tag="rules"):
     """Read or change rules."""
 
 
-class Erase(_Reserved, tag="erase"):
-    """Erase a person's texts."""
-
-
 class Export(_Reserved, tag="export"):
     """Export a log."""
-
-
-class BreakGlass(_Reserved, tag="break_glass"):
-    """Reveal what identity there is, with a second person."""
-
-
-class Confirm(_Reserved, tag="confirm"):
-    """Be that second person."""
 
 
 Command = (

@@ -167,13 +167,53 @@ class EvidenceOpened(_Reply, tag="evidence", kw_only=True):
     until: int | None = None
 
 
+class Requested(_Reply, tag="requested", kw_only=True):
+    """A second person has `until` then to confirm."""
+
+    request: str
+    until: int
+
+
+class Requests(_Reply, tag="requests", kw_only=True):
+    """What waits for a second person: `request`, `what`, `user`, `by`, `reason`, `until` each."""
+
+    requests: list[Wire]
+
+
+class Revealed(_Reply, tag="revealed", kw_only=True):
+    """A request that waits for a second person; once confirmed, what identity there is and where, and messages."""
+
+    request: str
+    until: int
+    user: Wire | None = None
+    rooms: list[str] | None = None
+    events: list[Any] | None = None
+    more: bool = False
+
+
 class Pong(_Reply, tag="pong", kw_only=True):
     """Still here."""
 
     time: int
 
 
-Reply = Ok | Error | Welcome | Joined | Posted | Page | Queue | Claimed | EvidenceOpened | Rota | Tasks | Pong
+Reply = (
+    Ok
+    | Error
+    | Welcome
+    | Joined
+    | Posted
+    | Page
+    | Queue
+    | Claimed
+    | EvidenceOpened
+    | Rota
+    | Tasks
+    | Requested
+    | Requests
+    | Revealed
+    | Pong
+)
 
 # ── events of a room's log ───────────────────────────────────────────────────────────────────────
 

@@ -101,7 +101,7 @@ RIGHTS: Mapping[str, Right] = {
     "erase": _ADMIN,
     "export": _ADMIN,
     "break_glass": _ADMIN,
-    "confirm": _ADMIN,
+    "confirm": Right(Scope.EVERYWHERE, Role.MODERATOR),
 }
 
 assert RIGHTS.keys() == COMMANDS.keys() >= RESERVED, "every command has a row, and no row lacks a command"

@@ -46,6 +46,8 @@ TEXTS: Mapping[tuple[str, str], Readers] = {
     ("retract", "reason"): Readers.RECORD,
     ("ban", "reason"): Readers.RECORD,
     ("evidence", "purpose"): Readers.RECORD,
+    ("erase", "reason"): Readers.RECORD,
+    ("break_glass", "purpose"): Readers.RECORD,
     ("unban", "reason"): Readers.RECORD,
     ("follow_up", "note"): Readers.RECORD,
     ("hello", "token"): Readers.SET,

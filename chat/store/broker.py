@@ -89,6 +89,10 @@ class Broker:
         """See lua/decide.lua."""
         return await self._scripts.run(Script.DECIDE, room, args)
 
+    async def erase(self, room: str, args: Args) -> Args:
+        """See lua/erase.lua."""
+        return await self._scripts.run(Script.ERASE, room, args)
+
     async def presence(self, room: str, args: Args) -> Args:
         """See lua/presence.lua."""
         return await self._scripts.run(Script.PRESENCE, room, args)

@@ -38,6 +38,8 @@
 | `hearth:{people}:invites` | set | digests of all invites |
 | `hearth:{people}:sessions:USER` | hash | node to its number of connections of a person |
 | `hearth:{people}:asides:USER` | hash | side rooms that a person is in, with their role there |
+| `hearth:{people}:request:ID` | hash | what one person asked for and a second has to confirm; expires |
+| `hearth:{people}:requests` | sorted set | requests by when they expire |
 | `hearth:{people}:nodes` | hash | node to when its lease ends |
 | `hearth:ready:NODE` | string | a node's last probe of whether the store takes writes; expires |
 
@@ -56,6 +58,7 @@ NAMES = "hearth:{people}:names"
 STAFF = "hearth:{people}:staff"
 BANNED = "hearth:{people}:banned"
 INVITES = "hearth:{people}:invites"
+REQUESTS = "hearth:{people}:requests"
 NODES = "hearth:{people}:nodes"
 CHANGES = "hearth:{people}:changes"
 
@@ -90,6 +93,11 @@ def sessions_key(user: str) -> str:
 def asides_key(user: str) -> str:
     """The side rooms that a person is in."""
     return f"hearth:{{people}}:asides:{user}"
+
+
+def request_key(request: str) -> str:
+    """What takes two people, while it waits for the second."""
+    return f"hearth:{{people}}:request:{request}"
 
 
 def ready(node: str) -> str:

@@ -23,15 +23,21 @@ from chat.store.keys import (
     INVITES,
     NAMES,
     NODES,
+    REQUESTS,
     STAFF,
     asides_key,
     invite_key,
+    request_key,
     sessions_key,
     user_key,
 )
 
 REDEEM_AGAIN = 3_600_000
 """Milliseconds within which somebody who was not told what became of their invite may ask once more."""
+
+
+REQUEST_SECONDS = 3_600
+"""How long a second person has to confirm what takes two."""
 
 
 def fold_name(name: str) -> str:
@@ -142,6 +148,64 @@ class People:
     def on_change(self, hear: Callable[[str], None]) -> None:
         """Hear of each person whose rights changed, on any node."""
         self._broker.listen(CHANGES, lambda _, user: hear(str(user, "utf-8", "replace")), lambda: hear(""))
+
+    # ── what takes two people ────────────────────────────────────────────────────────────────────
+
+    async def ask(self, what: str, user: str, by: Mapping[str, str], reason: str) -> tuple[str, int]:
+        """Keep a request for an hour; its id, and when it ends."""
+        request, now = secrets.token_urlsafe(9), int(time.time() * 1000)
+        until = now + REQUEST_SECONDS * 1000
+        said = {
+            "request": request,
+            "what": what,
+            "user": user,
+            "by": dict(by),
+            "reason": reason,
+            "until": until,
+        }
+        await self._ask("HSET", request_key(request), "said", msgpack.packb(said))
+        await self._ask("EXPIRE", request_key(request), REQUEST_SECONDS)
+        await self._ask("ZREMRANGEBYSCORE", REQUESTS, 0, now)
+        await self._ask("ZADD", REQUESTS, until, request)
+        return request, until
+
+    async def request(self, request: str) -> dict[str, Any] | None:
+        """A request, with `with` once somebody confirmed it; None where it ended."""
+        said, second = await self._ask("HMGET", request_key(request), "said", "with")
+        if said is None:
+            return None
+        found: dict[str, Any] = msgpack.unpackb(said)
+        return {**found, "with": msgpack.unpackb(second)} if second is not None else found
+
+    async def requests(self) -> list[dict[str, Any]]:
+        """What waits for a second person."""
+        ids = await self._ask("ZRANGE", REQUESTS, int(time.time() * 1000), "+inf", "BYSCORE")
+        found = [await self.request(text(request)) for request in ids]
+        return [request for request in found if request is not None and "with" not in request]
+
+    async def confirm(self, request: str, by: Mapping[str, str]) -> bool:
+        """Be the second person; again for the same one, so that what broke off can be done. False for a third."""
+        mine = msgpack.packb(dict(by))
+        if await self._ask("HSETNX", request_key(request), "with", mine):
+            return True
+        second = await self._ask("HGET", request_key(request), "with")
+        return bool(msgpack.unpackb(second)["id"] == by["id"])
+
+    async def came_by(self, user: str) -> str:
+        """The label of the invite that somebody came by."""
+        redeemed = await self._ask("HGET", user_key(user), "redeemed")
+        if not redeemed:
+            return ""
+        return text(await self._ask("HGET", invite_key(text(redeemed).partition(" ")[0]), "label") or b"")
+
+    async def forget(self, user: str) -> None:
+        """Take away a person's name, choices and rights, on open connections too."""
+        name = await self._ask("HGET", user_key(user), "name")
+        if name and await self._ask("HGET", NAMES, fold_name(text(name))) == user.encode():
+            await self._ask("HDEL", NAMES, fold_name(text(name)))
+        await self._ask("HDEL", user_key(user), "name", "country", "language", "hidden", "redeemed")
+        await self._ask("DEL", asides_key(user))
+        await self.grant(user, {})
 
     # ── side rooms ───────────────────────────────────────────────────────────────────────────────
 

@@ -27,6 +27,7 @@ class Script(StrEnum):
     ACT = "act"
     CLOCK = "clock"
     DECIDE = "decide"
+    ERASE = "erase"
     PRESENCE = "presence"
     REDEEM = "redeem"
 

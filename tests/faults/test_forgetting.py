@@ -3,12 +3,17 @@
 Not in the store, its file after a rewrite, or the next node's memory (I23).
 """
 
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from chat.assembly import store_of
+from chat.cli.audit import verify_store
+from chat.settings import Settings
 from tests.faults.conftest import Reach
-from tests.faults.rig import ROOM, behind, log_of, serving, words
+from tests.faults.rig import ROOM, Server, audit_of, behind, dial, log_of, new_user, serving, words
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.faults]
@@ -67,3 +72,86 @@ async def test_retracted_and_replaced_texts_are_found_nowhere(tmp_path: Path, re
         async with server.client() as back:
             page = await back.call("history", room=ROOM, limit=200)
             assert MARK not in str(page) + str(back.joined)
+
+
+NAME = "Quendelhorn"
+
+
+def holders(server: Server, *marks: str) -> list[Any]:
+    """The keys that hold any of these words."""
+    left = []
+    with behind(server) as store:
+        for key in store.scan_iter("*", 1_000):
+            kept: Any = store.dump(key) or b""
+            kind = store.type(key)
+            if kind == b"hash":
+                found: Any = store.hgetall(key)
+                kept += b"".join(part for pair in found.items() for part in pair)
+            elif kind == b"list":
+                listed: Any = store.lrange(key, 0, -1)
+                kept += b"".join(listed)
+            if any(mark.encode() in kept for mark in marks):
+                left.append(key)
+    return left
+
+
+async def test_an_erased_person_is_found_nowhere(tmp_path: Path, reach: Reach) -> None:
+    """Everything somebody can have said: posts, edits, held, flagged and appealed texts, whispers, help, reports.
+
+    Two people ask and confirm; nothing of the texts or the name is left in any key, nor in the file once written anew
+    (I23, I24).
+    """
+    async with serving(tmp_path / "data") as server, AsyncExitStack() as stack:
+        other, staff, ada, mo = [
+            await stack.enter_async_context(server.client(role))
+            for role in ("participant", "facilitator", "admin", "moderator")
+        ]
+        user = new_user("gone")
+        one = await stack.enter_async_context(dial(server.port))
+        await one.hello(server.token(user=user, name=NAME))
+        await one.join(ROOM)
+        theirs = (await other.post("thank you all", "o"))["seq"]
+        for number in range(reach(5, 100)):
+            text = f"{words(number)} {MARK}"
+            seq = (await one.post(text, f"a{number}"))["seq"]
+            await one.call("edit", room=ROOM, seq=seq, text=f"{text} again")
+            await one.call("react", room=ROOM, seq=theirs, reaction="👍", on=number % 2 == 0)
+            await other.call("report", room=ROOM, seq=seq, reason=f"{MARK} hurts")
+            await one.post(f"i took all the pills an hour ago, goodbye {MARK}", f"b{number}")
+            await one.call("whisper", room=ROOM, to=staff.user, text=text)
+            await one.call("help", room=ROOM, text=text)
+        await one.call("report", room=ROOM, seq=theirs, reason=MARK)
+        held = await one.post(f"i took all the pills an hour ago, goodbye {MARK}", "c")
+        await mo.call("claim", flag=held["flag"])
+        await mo.call("decide", flag=held["flag"], action="retract", note=f"says {MARK}")
+        await one.call("appeal", flag=held["flag"], text=f"please {MARK}")
+        await staff.call("mute", room=ROOM, user=user, seconds=1, reason=f"wrote {MARK}")
+        assert holders(server, MARK)
+        assert holders(server, NAME)
+
+        asked = await ada.call("erase", user=user, reason="asked for it")
+        assert (await ada.ask("confirm", request=asked["request"]))["code"] == "forbidden"
+        assert (await other.ask("confirm", request=asked["request"]))["code"] == "forbidden"
+        assert [row["request"] for row in (await mo.call("confirm"))["requests"]] == [asked["request"]]
+        await mo.call("confirm", request=asked["request"])
+        await wait_until(lambda: holders(server, MARK, NAME) == [])
+        with behind(server) as store:
+            await wait_until(lambda: not store.info("persistence")["aof_rewrite_in_progress"], 20)
+            store.bgrewriteaof()
+            await wait_until(lambda: not store.info("persistence")["aof_rewrite_in_progress"], 20)
+            assert store.zcard(f"hearth:{{{ROOM}}}:queue") == 1, (
+                "what they reported stays, without their words"
+            )
+        for path in (tmp_path / "data").rglob("*"):
+            if path.is_file():
+                assert not any(mark.encode() in path.read_bytes() for mark in (MARK, NAME)), path
+        assert not any(mark in server.log.read_text() for mark in (MARK, NAME))
+        assert (await one.ask("post", room=ROOM, key="late", text="still here"))["code"] == "not_found"
+        page = await other.call("history", room=ROOM, limit=200)
+        assert not any(mark in str(page) for mark in (MARK, NAME))
+        async with store_of(Settings(store=server.store_url, data=server.data)) as stored:
+            assert (await verify_store(stored))[0] == [], "the trail is whole, and knows why words are gone"
+        entry = audit_of(server)[-1]
+        assert (entry["action"], entry["user"], entry["by"]["id"], entry["with"]["id"]) == (
+            "erase", user, ada.user, mo.user,
+        )  # fmt: skip

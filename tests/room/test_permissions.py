@@ -46,7 +46,7 @@ FACILITATORS = [
     "follow_up",
     "invite",
 ]
-MODERATORS = ["claim", "unclaim", "decide", "evidence", "ban", "unban", "audit"]
+MODERATORS = ["claim", "unclaim", "decide", "evidence", "confirm", "ban", "unban", "audit"]
 ADMINS = [
     "create_room",
     "close_room",
@@ -57,7 +57,6 @@ ADMINS = [
     "erase",
     "export",
     "break_glass",
-    "confirm",
 ]
 
 LEAST = {

@@ -21,6 +21,7 @@ IDS = {
     "to",
     "flag",
     "replaces",
+    "request",
     "epoch",
     "country",
     "language",

@@ -84,7 +84,7 @@ function ops.grant()
   audit('grant', {user = arg.user, role = arg.grant})
 end
 
--- what, user or nothing, reason or nothing: somebody of staff reads private things
+-- what, user or nothing, reason or nothing: somebody of staff reads private things, or asks to
 function ops.read() audit_read(arg.what, {user = arg.user, reason = arg.reason}) end
 
 -- seq: a message; staff's own, or that of anyone below; reason, record: as above

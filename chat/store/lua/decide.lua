@@ -262,7 +262,7 @@ function ops.appeal()
   first.appeal = new.flag
   keep_flag(first)
   keep_flag(new)
-  audit('appeal', {flag = id, user = arg.by.id})
+  audit('appeal', {flag = id, user = arg.by.id, by = {id = arg.by.id, role = arg.by.role}})  -- a trail names staff alone
 end
 
 -- Open the text of a flag that was put aside, for a purpose that the trail keeps.
