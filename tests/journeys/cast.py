@@ -38,7 +38,7 @@ SHAPES = {
     "support": f"{PRIVATE} key severity seen text helplines resources",
     "held": f"{PRIVATE} key text reasons flag", "held_decided": f"{PRIVATE} key flag action text",
     "whisper": f"{PRIVATE} from text", "muted": f"{PRIVATE} until", "unmuted": f"{PRIVATE} until",
-    "removed": f"{PRIVATE} until text",
+    "removed": f"{PRIVATE} until text", "aside": f"{PRIVATE} with side_room",
     "presence": "room joined left lost count", "hands": "room queue speaker", "typing": "room users",
     "flag": "flag rev kind room state severity categories reasons author verdict opened_at due_at "
     "attended_by reports",

@@ -78,7 +78,7 @@ async def test_an_evening_by_the_protocol(evening: Evening) -> None:
         await act(evening)
     assert evening.tried.commands == COMMANDS.keys()
     assert evening.tried.codes == {str(code) for code in ErrorCode} - {"unavailable"}
-    assert evening.tried.events == EVENTS.keys() - {"aside", "draining"}
+    assert evening.tried.events == EVENTS.keys() - {"draining"}
 
 
 async def comes_in(here: Evening) -> None:
@@ -108,10 +108,13 @@ async def comes_in(here: Evening) -> None:
     await ben.ask("join", room="small")
     third = await here.comes("participant")
     await third.refused("room_full", "join", room="small")
-    for number in range(5):
-        await ben.ask("post", room="small", key=f"burst {new_key()}", text=f"Part {number} of it.")
-    wait = await ben.refused("rate_limited", "post", room="small", key=new_key(), text="And more.")
-    assert 0 < wait["retry_after"] <= 1
+    burst = await asyncio.gather(
+        *(ben.send("post", room="small", key=new_key(), text=f"Part {part} of it.") for part in range(20))
+    )
+    waits = [answer["retry_after"] for answer in burst if answer.get("code") == "rate_limited"]
+    assert waits, "twenty at once are more than five and one a second"
+    assert 0 < max(waits) <= 1
+    here.tried.codes.add("rate_limited")
     await ben.ask("leave", room="small")
 
 
@@ -247,6 +250,10 @@ async def is_guided(here: Evening) -> None:
     await ana.hears("retracted", target=seq, by="staff")
     await ana.hears("held_decided", action="retract", seq=seq)
     await fay.refused("forbidden", "mute", user=fay.id, seconds=0, reason="Me.")
+    side = (await fay.ask("aside", user=ana.id))["room"]
+    offered = await ana.hears("aside", side_room=side)
+    assert offered["with"]["id"] == fay.id
+    await ana.ask("join", room=side)
 
 
 async def is_reviewed(here: Evening) -> None:

@@ -23,7 +23,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio
 
-LIMITS = Limits(hello_seconds=1, frames_second=100, frames_seconds=2, connections=3, rate_seconds=0)
+LIMITS = Limits(hello_seconds=3, frames_second=100, frames_seconds=2, connections=3, rate_seconds=0)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -88,7 +88,7 @@ async def test_a_token_that_proves_nothing_is_told_and_shown_out(site: Served) -
 
 async def test_a_token_that_ends_ends_the_connection(site: Served) -> None:
     async with site.connected() as connection:
-        answer = await say(connection, type="hello", token=site.token("moderator", ttl=1.5))
+        answer = await say(connection, type="hello", token=site.token("moderator", ttl=3))
         assert answer["type"] == "welcome"
         assert await closed(connection) == CloseCode.NO_HELLO
     async with site.connected() as connection:
