@@ -130,7 +130,7 @@ def _spaced(pattern: str) -> str:
 
 def load_lexicon(folder: Path) -> Lexicon:
     """Every `*.toml` of a folder: `[[list]]` with name, tier, source, date, words; RuleError otherwise."""
-    lists: dict[tuple[str, str], WordList] = {}
+    lists: dict[tuple[str, str], WordList] = {}  # by name and file
     for path in sorted(folder.glob("*.toml")):
         table, text = parse(path)
         language = str(table.get("language", ""))
@@ -141,9 +141,9 @@ def load_lexicon(folder: Path) -> Lexicon:
             raise RuleError(path.name, 1, "only language and [[list]] tables are known")
         for entry in entries:
             words = _word_list(path.name, text, language, entry)
-            if (words.name, language) in lists:
+            if (words.name, path.name) in lists:
                 raise RuleError(path.name, line_of(text, "name", words.name), f"{words.name}: a second list")
-            lists[words.name, language] = words
+            lists[words.name, path.name] = words
     return Lexicon(lists.values())
 
 

@@ -37,7 +37,7 @@ class Mode(StrEnum):
 # How a context changes a signal; each rule names those that it heeds.
 CONTEXTS = frozenset(
     ("negation", "denial", "past", "recovery", "quotation", "third_person", "question", "hyperbole",
-     "conditional", "education", "told", "helpline", "advised", "wish_of_dead")
+     "conditional", "education", "told", "reported", "helpline", "advised", "wish_of_dead")
 )  # fmt: skip
 _FIELDS = frozenset(
     ("id", "kind", "mode", "text", "tier", "source", "date", "patterns", "unless", "facets", "severity",
@@ -357,7 +357,7 @@ def _compiled(file: str, line: int, rule_id: str, pattern: str, lexicon: Lexicon
     except KeyError as error:
         raise RuleError(file, line, f"{rule_id}: no list named {error.args[0]}") from error
     if not raw:
-        expanded = rf"\b(?:{expanded})\b"
+        expanded = rf"\b(?:{expanded})(?:\b|\B(?:\s|$))"  # the end of a word, or of a mark after it
     try:
         compiled = re2.compile(expanded, _options())
     except re2.error as error:

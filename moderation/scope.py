@@ -7,6 +7,7 @@ from moderation.lexicon import Lexicon
 from moderation.verdict import Severity
 
 _REACH = 160  # characters looked at on each side of a hit
+_FEW = 5  # words and marks around a quotation that is spoken about
 _WORD = re.compile(r"[a-z0-9]+|[,.!?;:\n\"()]")
 _STOPS = frozenset(".!?;\n")
 _SELF = frozenset(("i", "im", "ive", "id", "ill", "ima", "imma", "me", "myself"))
@@ -212,6 +213,26 @@ def told(scene: Scene) -> bool:
     return quotation(scene) or scene.words.within("told", " ".join((*scene.before, *scene.inside)))
 
 
+def reported(scene: Scene) -> bool:
+    """An attack that the author met with, told, or set apart in quotation marks and spoken about."""
+    if told(scene):
+        return True
+    near = " ".join((*scene.before, *scene.inside, *scene.after[:8]))
+    return scene.words.within("reported", near) or _set_apart(scene)
+
+
+def _set_apart(scene: Scene) -> bool:
+    """Between quotation marks, and what stands around them speaks to nobody."""
+    opened = scene.plain.rfind('"', max(0, scene.start - _REACH), scene.start + 1)
+    closed = scene.plain.find('"', scene.end)
+    if opened < 0 or closed < 0 or scene.plain.count('"', 0, opened) % 2:
+        return False
+    around = _WORD.findall(
+        scene.plain[max(0, opened - _REACH) : opened] + scene.plain[closed : closed + _REACH]
+    )
+    return len(around) > _FEW and _SECOND.isdisjoint(around)
+
+
 def hyperbole(scene: Scene) -> bool:
     """A laugh or a jest in the same breath."""
     return scene.words.within("laughs", " ".join((*scene.before[-4:], *scene.inside, *scene.after[:8])))
@@ -251,6 +272,7 @@ READINGS: Mapping[str, Callable[[Scene], bool]] = {
     "denial": denial,
     "quotation": quotation,
     "told": told,
+    "reported": reported,
     "third_person": third_person,
     "question": question,
     "education": education,
