@@ -51,7 +51,7 @@ STATE = "title topic phase slow_mode locked turns hold hands speaker pins agreem
 def hold_to_shape(frame: Frame) -> None:
     """A frame is a map with string keys, a known type and that type's fields; times are integers."""
     assert all(isinstance(name, str) for name in frame)
-    missing = set(SHAPES[frame["type"]].split()) - frame.keys()
+    missing = set(SHAPES.get(frame["type"], "").split()) - frame.keys()
     assert not missing, (frame["type"], missing)
     for name in ("at", "seq", "useq", "time", "opened_at", "due_at", "head"):
         assert isinstance(frame.get(name, 0), int), (frame["type"], name)

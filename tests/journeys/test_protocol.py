@@ -13,7 +13,6 @@ import pytest_asyncio
 
 from chat.client import new_key
 from chat.node.route import LATER
-from chat.protocol.commands import COMMANDS
 from chat.protocol.errors import ErrorCode
 from chat.protocol.events import EVENTS
 from chat.protocol.wire import Format
@@ -27,6 +26,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 PLAIN = "Good evening, everyone."
 CRISIS = "I want to die"
 TRADE = "buy xanax from me"
+
+
+TABLE = (
+    "hello profile join leave post edit retract react history report help hand whisper typing mute unmute "
+    "remove readmit pin unpin warn card aside set_room watch attend claim unclaim decide ban unban appeal "
+    "audit ping"
+)
+"""What version 1 of the protocol began with; what came later has tests of its own."""
 
 
 @dataclass
@@ -76,9 +83,9 @@ async def test_an_evening_by_the_protocol(evening: Evening) -> None:
         is_not_there_yet,
     ):
         await act(evening)
-    assert evening.tried.commands == COMMANDS.keys()
+    assert evening.tried.commands >= {*TABLE.split()} | LATER
     assert evening.tried.codes == {str(code) for code in ErrorCode} - {"unavailable"}
-    assert evening.tried.events == EVENTS.keys() - {"draining"}
+    assert evening.tried.events >= EVENTS.keys() - {"draining"}
 
 
 async def comes_in(here: Evening) -> None:
