@@ -124,7 +124,7 @@ class Scene:
     async def review(self, who: Who, op: str, flag: str, *, least: int = 3, **more: Any) -> Args:
         """One step by `decide`."""
         by = {"by": who.member, "role": who.role, "issued": who.issued, "least": least, "lease": 60_000}
-        by |= {"evidence": DAY * 1_000}
+        by |= {"evidence": DAY * 1_000, "leads": []}
         return await self.broker.decide(self.room, {"op": op, "flag": flag, **by, **more})
 
     async def decide(self, who: Who, flag: str, action: str, **more: Any) -> Args:

@@ -6,6 +6,7 @@ from chat.node.desk import step
 from chat.node.node import Node, clean, new_flag, refuse_unless_ok, room_of
 from chat.node.session import Session
 from chat.node.speech import ask_help
+from chat.node.wellbeing import exposed
 from chat.protocol.commands import Appeal, Evidence, Help
 from chat.protocol.errors import ErrorCode, Refused
 from chat.protocol.events import EvidenceOpened, Ok
@@ -52,6 +53,7 @@ async def evidence(node: Node, session: Session, command: Evidence) -> EvidenceO
         raise Refused(ErrorCode.BAD_REQUEST, "Please say why you open this.")
     reply = await step(node, session, command.flag, "evidence", purpose=purpose)
     flag = reply["flag"]
+    await exposed(node, session, flag["severity"])
     return EvidenceOpened(
         flag=command.flag, author=flag["author"], text=reply["text"], until=flag.get("evidence_until")
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from chat.node.desk import step
+from chat.node.desk import find, step
 from chat.node.guide import as_frames
-from chat.node.node import Node, now_ms, room_of
+from chat.node.node import Node, clean, now_ms, room_of
 from chat.node.session import Session
-from chat.protocol.commands import Claim, Unclaim
+from chat.node.wellbeing import exposed, spare
+from chat.protocol.commands import Claim, Note, Unclaim
+from chat.protocol.errors import ErrorCode, Refused
 from chat.protocol.events import Claimed, Ok
 from chat.protocol.fields import Role
 from chat.protocol.wire import unpack
@@ -27,15 +29,36 @@ SYSTEM = {"id": ":lease", "name": "", "role": str(Role.ADMIN)}
 
 async def claim(node: Node, session: Session, command: Claim) -> Claimed:
     """Take or renew a flag's lease, and read what was said around it."""
+    _, _, known = await find(node, session, command.flag, "claim")
+    is_renewal = (known.get("claimed_by") or {}).get("id") == node.caller(session).id
+    if not is_renewal and not command.anyway:
+        await spare(node, session, known)
     lease = int(node.settings.review.lease_seconds * 1000)
     reply = await step(node, session, command.flag, "claim", lease=lease)
     session.claims[command.flag] = room_of(command.flag)
     flag = reply["flag"]
+    if not is_renewal:
+        await exposed(node, session, flag["severity"])
     if flag["claimed_at"] == flag["lease_until"] - lease:
         node.numbers.took("claim", flag["severity"], flag["claimed_at"] - flag["opened_at"])
     return Claimed(
         flag=flag, context=await _context(node, session, flag), lease_until=int(flag["lease_until"])
     )
+
+
+async def note(node: Node, session: Session, command: Note) -> Ok:
+    """A word to colleagues; it may hand the claim over, ask for a second opinion, or send the flag on."""
+    text = clean(command.text).strip()
+    if not text:
+        raise Refused(ErrorCode.BAD_REQUEST, "Please write a few words for your colleagues.")
+    if len(text) > node.settings.limits.note:
+        limit = node.settings.limits.note
+        raise Refused(ErrorCode.TOO_LONG, f"Please keep the note to {limit} characters.")
+    lease = int(node.settings.review.lease_seconds * 1000)
+    await step(node, session, command.flag, "note", note=text, to=command.to, ask=command.ask, lease=lease)
+    if command.to is not None or command.ask == "safeguarding":
+        session.claims.pop(command.flag, None)
+    return Ok(room=room_of(command.flag))
 
 
 async def unclaim(node: Node, session: Session, command: Unclaim) -> Ok:

@@ -109,7 +109,8 @@ async def step(node: Node, session: Session, flag: str, op: str, **more: Any) ->
     """One step of a flag that the caller may see and take."""
     room, role, _ = await find(node, session, flag, op)
     given = {name: value for name, value in more.items() if value is not None}
-    args = node.act_args(session, role, op, flag=flag, least=RIGHTS[op].least.rank + 1, **given)
+    leads = list(node.settings.review.safeguarding)
+    args = node.act_args(session, role, op, flag=flag, least=RIGHTS[op].least.rank + 1, leads=leads, **given)
     return dict(refuse_unless_ok(await node.broker.decide(room, args)))
 
 

@@ -216,6 +216,8 @@ async def profile(node: Node, session: Session, command: Profile) -> Ok:
     """Change name, country, language, or whom this client hides."""
     caller = node.caller(session)
     await _choose(node, caller, command.name, command.country, command.language)
+    if command.avoids is not None:
+        await node.people.remember(caller.id, {"avoids": list(command.avoids)})
     if command.hidden is not None:
         await node.people.remember(caller.id, {"hidden": list(command.hidden)})
     return Ok()

@@ -40,6 +40,8 @@ class Person:
     country: str = ""
     language: str = ""
     hidden: tuple[str, ...] = ()
+    avoids: tuple[str, ...] = ()
+    """Topics of flags that somebody of staff would rather not take."""
     grants: Mapping[str, str] | None = None
     """The newest grants that the store was told of, or None where there are none."""
     granted_at: int = 0
@@ -180,6 +182,12 @@ class People(Protocol):
 
     async def confirm(self, request: str, by: Mapping[str, str]) -> bool:
         """Be the second person; False where another one was."""
+
+    async def expose(self, user: str, severity: str) -> tuple[Mapping[str, int], str]:
+        """Count a text that somebody of staff read; all of today's by severity, and the last."""
+
+    async def exposure(self, user: str) -> tuple[Mapping[str, int], str]:
+        """The same without another one."""
 
     async def came_by(self, user: str) -> str:
         """The label of the invite that somebody came by."""

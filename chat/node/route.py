@@ -64,6 +64,7 @@ HANDLERS: dict[str, Handler] = {
     "attend": desk.attend,
     "claim": claims.claim,
     "unclaim": claims.unclaim,
+    "note": claims.note,
     "decide": desk.decide,
     "ban": desk.ban,
     "unban": desk.unban,

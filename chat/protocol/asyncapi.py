@@ -51,6 +51,7 @@ ANSWERS: Mapping[str, str | None] = {
     "ban": "ok",
     "unban": "ok",
     "appeal": "ok",
+    "note": "ok",
     "evidence": "evidence",
     "erase": "requested",
     "break_glass": "revealed",

@@ -33,6 +33,9 @@ Purpose = Annotated[str, Meta(min_length=1, max_length=500)]
 """Why private things are opened; it stands in the audit trail."""
 
 
+Topic = Literal["suicide", "self_harm", "overdose", "abuse", "violence", "eating_disorder"]
+
+
 class _Command(Frame):
     """A command; `id` comes back in its one reply."""
 
@@ -60,6 +63,8 @@ class Profile(_Command, tag="profile", kw_only=True):
     country: Country | None = None
     language: Language | None = None
     hidden: Annotated[list[User], Meta(max_length=64)] | None = None
+    avoids: Annotated[list[Topic], Meta(max_length=6)] | None = None
+    """Of staff: topics of flags that they would rather not take."""
 
 
 class Join(_Command, tag="join", kw_only=True):
@@ -284,9 +289,10 @@ class Attend(_Command, tag="attend", kw_only=True):
 
 
 class Claim(_Command, tag="claim", kw_only=True):
-    """Take a flag's lease, or renew it."""
+    """Take a flag's lease, or renew it; `anyway` where a colleague had better take it, and the answer said so."""
 
     flag: Flag
+    anyway: bool | None = None
 
 
 class Unclaim(_Command, tag="unclaim", kw_only=True):
@@ -332,6 +338,18 @@ class Appeal(_Command, tag="appeal", kw_only=True):
 
     flag: Flag
     text: Annotated[str, Meta(max_length=2_000)]
+
+
+class Note(_Command, tag="note", kw_only=True):
+    """Keep a word for colleagues with an open flag.
+
+    `to` hands one's claim over; `ask` asks for a second opinion, or sends it to those who safeguard children.
+    """
+
+    flag: Flag
+    text: Annotated[str, Meta(min_length=1, max_length=2_000)]
+    to: User | None = None
+    ask: Literal["opinion", "safeguarding"] | None = None
 
 
 class Evidence(_Command, tag="evidence", kw_only=True):
@@ -411,10 +429,6 @@ class Yield(_Reserved, tag="yield"):
 
 class Schedule(_Reserved, tag="schedule"):
     """Plan sessions."""
-
-
-class Note(_Reserved, tag="note"):
-    """Keep a note for colleagues."""
 
 
 class Feedback(_Reserved, tag="feedback"):

@@ -452,6 +452,12 @@ class FlagEvent(Frame, tag="flag", kw_only=True):
     clock_at: int | None = None
     escalated: int = 0
     summons: bool = False
+    notes: list[Wire] | None = None
+    """Words of staff to each other: `by`, `at`, `text`."""
+    opinion: Wire | None = None
+    """A second opinion that was asked for: `by`, `at`, and `answered_by`."""
+    route: str | None = None
+    """`safeguarding`: a child may be at risk."""
     evidence_until: int | None = None
     """How long staff can open the text that was put aside when it was decided."""
     appeal: str | None = None

@@ -14,6 +14,10 @@ NOTICES: Mapping[str, str] = {
     "back": "Somebody in {room} whom we worry about is back.",
     "aftercare": "The private talk is over. If the group has felt it, you can share the after-care card with them.",
     "follow_up": "It is time to ask after somebody from {room}.",
+    "safeguarding": "A child in {room} may be at risk, and it was sent to you. Please look at the queue.",
+    "handed": "A colleague handed somebody in {room} over to you. Please look at the queue.",
+    "opinion_given": "A colleague told you what they think about somebody in {room}.",
+    "break": "You have read a good deal that is heavy. A few minutes away would be well earned; others can take over.",
     "page_failed": "A call to our people outside could not be delivered. Please look at it with hearth pages.",
 }
 """The text of each code; `{room}` becomes the room's title."""

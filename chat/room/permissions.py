@@ -89,7 +89,7 @@ RIGHTS: Mapping[str, Right] = {
     "round": _GUIDE,
     "yield": _MEMBER,
     "schedule": _GUIDE,
-    "note": _GUIDE,
+    "note": Right(Scope.FLAG, Role.FACILITATOR),
     "feedback": _OUTSIDER,
     "create_room": _ADMIN,
     "close_room": _ADMIN,

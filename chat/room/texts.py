@@ -38,6 +38,7 @@ TEXTS: Mapping[tuple[str, str], Readers] = {
     ("help", "text"): Readers.STAFF,
     ("report", "reason"): Readers.STAFF,
     ("decide", "note"): Readers.STAFF,
+    ("note", "text"): Readers.STAFF,
     ("appeal", "text"): Readers.STAFF,
     ("mute", "reason"): Readers.RECORD,
     ("unmute", "reason"): Readers.RECORD,
@@ -55,6 +56,8 @@ TEXTS: Mapping[tuple[str, str], Readers] = {
     ("react", "reaction"): Readers.SET,
     ("card", "card"): Readers.SET,
     ("decide", "action"): Readers.SET,
+    ("note", "ask"): Readers.SET,
+    ("profile", "avoids"): Readers.SET,
     ("watch", "severity"): Readers.SET,
     ("watch", "kinds"): Readers.SET,
 }

@@ -40,6 +40,7 @@
 | `hearth:{people}:asides:USER` | hash | side rooms that a person is in, with their role there |
 | `hearth:{people}:request:ID` | hash | what one person asked for and a second has to confirm; expires |
 | `hearth:{people}:requests` | sorted set | requests by when they expire |
+| `hearth:{people}:exposure:USER:DAY` | hash | severity to texts that staff read that day, and `last`; expires |
 | `hearth:{people}:nodes` | hash | node to when its lease ends |
 | `hearth:ready:NODE` | string | a node's last probe of whether the store takes writes; expires |
 
@@ -93,6 +94,11 @@ def sessions_key(user: str) -> str:
 def asides_key(user: str) -> str:
     """The side rooms that a person is in."""
     return f"hearth:{{people}}:asides:{user}"
+
+
+def exposure_key(user: str, day: str) -> str:
+    """How much of what severity somebody of staff read on a day."""
+    return f"hearth:{{people}}:exposure:{user}:{day}"
 
 
 def request_key(request: str) -> str:

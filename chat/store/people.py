@@ -9,6 +9,7 @@ import time
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
@@ -26,6 +27,7 @@ from chat.store.keys import (
     REQUESTS,
     STAFF,
     asides_key,
+    exposure_key,
     invite_key,
     request_key,
     sessions_key,
@@ -36,6 +38,8 @@ REDEEM_AGAIN = 3_600_000
 """Milliseconds within which somebody who was not told what became of their invite may ask once more."""
 
 
+EXPOSURE_SECONDS = 35 * 86_400
+"""How long it is known what staff read on a day."""
 REQUEST_SECONDS = 3_600
 """How long a second person has to confirm what takes two."""
 
@@ -88,6 +92,7 @@ class People:
             country=said["country"],
             language=said["language"],
             hidden=tuple(msgpack.unpackb(found[b"hidden"])) if b"hidden" in found else (),
+            avoids=tuple(msgpack.unpackb(found[b"avoids"])) if b"avoids" in found else (),
             grants=msgpack.unpackb(grants) if grants is not None else None,
             granted_at=int(found.get(b"granted_at", 0)),
             seen=text(found.get(b"seen", b"")),
@@ -190,6 +195,23 @@ class People:
             return True
         second = await self._ask("HGET", request_key(request), "with")
         return bool(msgpack.unpackb(second)["id"] == by["id"])
+
+    async def expose(self, user: str, severity: str) -> tuple[Mapping[str, int], str]:
+        """Count a text that somebody of staff read; all of today's by severity, and the last."""
+        key = exposure_key(user, f"{datetime.now(UTC):%Y%m%d}")
+        await asyncio.gather(
+            self._ask("HINCRBY", key, severity, 1),
+            self._ask("HSET", key, "last", severity),
+            self._ask("EXPIRE", key, EXPOSURE_SECONDS),
+        )
+        return await self.exposure(user)
+
+    async def exposure(self, user: str) -> tuple[Mapping[str, int], str]:
+        """What somebody read today, in the world's time."""
+        found = await self._ask("HGETALL", exposure_key(user, f"{datetime.now(UTC):%Y%m%d}"))
+        said = {text(name): text(value) for name, value in found.items()}
+        last = said.pop("last", "")
+        return {severity: int(many) for severity, many in said.items()}, last
 
     async def came_by(self, user: str) -> str:
         """The label of the invite that somebody came by."""

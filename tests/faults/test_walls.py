@@ -57,7 +57,7 @@ class Floor:
         flag = ""
         if command in ("edit", "retract", "react", "report", "pin", "unpin", "warn"):
             seq = (await author.post(words(next(_keys)), key, there))["seq"]
-        if command in ("attend", "claim", "unclaim", "decide", "evidence", "appeal"):
+        if command in ("attend", "claim", "unclaim", "decide", "note", "evidence", "appeal"):
             held = await author.ask("post", room=there, key=key, text=HELD.format(words(next(_keys))))
             flag = held["flag"] if room != NOWHERE else "f_none." + NOWHERE
         if command == "unpin":
@@ -98,6 +98,7 @@ class Floor:
             "erase": {"user": "u_stranger", "reason": "asked for it"},
             "break_glass": {"user": "u_stranger", "purpose": "a child"},
             "confirm": {},
+            "note": {"flag": flag, "text": "please look"},
             "evidence": {"flag": flag, "purpose": "to see"},
             "appeal": {"flag": flag, "text": "please look again"},
             "ban": {"user": "u_stranger", "reason": "harm"},

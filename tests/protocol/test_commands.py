@@ -39,6 +39,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "erase": {"user": "u", "reason": "t"},
     "break_glass": {},
     "confirm": {},
+    "note": {"flag": "f", "text": "t"},
     "evidence": {"flag": "f", "purpose": "t"},
     "ban": {"user": "u", "reason": "t"},
     "unban": {"user": "u", "reason": "t"},

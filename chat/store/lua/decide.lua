@@ -1,6 +1,6 @@
 -- decide: one step of a flag's review, with its effect on the room and on the author, and its audit entry.
 --
--- args   op       attend | claim | unclaim | decide | report | appeal | evidence | expire
+-- args   op       attend | claim | unclaim | decide | report | appeal | evidence | expire | note
 --        room, flag (id), by ({id, name, role}), role, issued, least
 --        lease    ms; rev: the caller's view of the flag, or nothing
 --        action, note, text (to the author), warning, seconds; told: words for the author, by what becomes of it
@@ -8,6 +8,7 @@
 --        support  (attend) the author's support, now seen;  seq, report, new (report) what is reported, and the flag
 --                 to open where the message has none
 --        new (appeal) the flag that asks for another look;  purpose (evidence) why the text is opened
+--        note, to (a colleague, who takes the claim), ask (opinion | safeguarding), leads (who safeguard children)
 --        evidence ms for which a decided text is kept for staff
 -- reply  msgpack: {flag, seq, text} | {code, by}
 --
@@ -51,8 +52,18 @@ function ops.attend()
   audit('attend', {flag = id, user = flag.author.id})
 end
 
+-- What was routed to those who safeguard children is theirs, where there are any.
+local function is_anothers()
+  if flag.route ~= 'safeguarding' or #arg.leads == 0 or rank >= RANK.admin then return false end
+  for _, lead in ipairs(arg.leads) do
+    if lead == arg.by.id then return false end
+  end
+  return true
+end
+
 function ops.claim()
   if flag.state == 'decided' then return 'conflict', flag.decision and flag.decision.by end
+  if is_anothers() then return 'forbidden' end
   local by = holder(flag)
   if by and by.id ~= arg.by.id then return 'conflict', by end
   flag.state, flag.claimed_by, flag.lease_until = 'claimed', arg.by, now + arg.lease
@@ -191,6 +202,13 @@ local function decide_standing(action)
   end
 end
 
+-- The next in the chain is called at once, also where somebody is there.
+local function summon()
+  if SEVERITY[flag.severity] < SEVERITY.moderate then return end
+  flag.summons, flag.clock, flag.clock_at = true, flag.severity, flag.clock_at or now
+  flag.step, flag.next_at = flag.step or 1, now
+end
+
 -- Somebody asks after the person the next day, whatever was decided: whoever decided owns that.
 local function plan_follow_up()
   if not arg.follow_up or SEVERITY[flag.severity] < SEVERITY.high then return end
@@ -206,6 +224,7 @@ function ops.decide()
   local by = holder(flag)
   if not by or by.id ~= arg.by.id then return 'conflict', by end
   if arg.rev and arg.rev ~= flag.rev then return 'conflict', by end
+  if is_anothers() then return 'forbidden' end
   if SANCTION[arg.action] and is_only_risk(flag) then return 'forbidden' end
   local seq
   local held = hash('flag:' .. id)
@@ -219,10 +238,7 @@ function ops.decide()
   if arg.action == 'escalate' then
     release_claim(flag)
     flag.escalated, flag.due_at = (flag.escalated or 0) + 1, now
-    if SEVERITY[flag.severity] >= SEVERITY.moderate then  -- the next in the chain is called at once
-      flag.summons, flag.clock, flag.clock_at = true, flag.severity, flag.clock_at or now
-      flag.step, flag.next_at = flag.step or 1, now
-    end
+    summon()
   else
     local code
     local waits = flag.verdict == 'held' or flag.verdict == 'blocked'
@@ -271,6 +287,49 @@ function ops.evidence()
   opened = redis.call('HGET', P .. 'evidence:' .. id, 'text') or flag.text
   if not opened then return 'not_found' end
   audit('read', {what = 'evidence', flag = id, user = flag.author.id, reason = arg.purpose})
+end
+
+local MOST_NOTES = 50
+
+-- A child may be at risk: grave, due now, and for those who are named for it.
+local function safeguard()
+  flag.route, flag.due_at = 'safeguarding', now
+  if SEVERITY[flag.severity] < SEVERITY.high then flag.severity = 'high' end
+  release_claim(flag)
+  summon()
+  if #arg.leads > 0 then
+    notify(flag.author, {code = 'safeguarding', to = arg.leads, flag = id, severity = flag.severity})
+  end
+end
+
+local function hand_over()
+  local by, them = holder(flag), person(arg.to)
+  if not by or by.id ~= arg.by.id then return 'conflict', by end
+  if known_rank(them) < RANK.moderator or arg.to == flag.author.id then return 'not_found' end
+  if flag.against and flag.against.by.id == arg.to then return 'not_found' end
+  flag.claimed_by = {id = arg.to, name = them.name or '', role = them.role or them.seen}
+  flag.lease_until = now + arg.lease
+  notify(flag.author, {code = 'handed', to = {arg.to}, flag = id, severity = flag.severity})
+end
+
+-- A word to colleagues, which may hand the flag over, ask for a second opinion or be one, or send it on.
+function ops.note()
+  if flag.state == 'decided' then return 'conflict', flag.decision and flag.decision.by end
+  flag.notes = flag.notes or {}
+  if #flag.notes >= MOST_NOTES then return 'conflict' end
+  if arg.to then
+    local code, by = hand_over()
+    if code then return code, by end
+  end
+  table.insert(flag.notes, {by = arg.by, at = now, text = arg.note})
+  if flag.opinion and not flag.opinion.answered_by and flag.opinion.by.id ~= arg.by.id then
+    flag.opinion.answered_by = arg.by
+    notify(flag.author, {code = 'opinion_given', to = {flag.opinion.by.id}, flag = id})
+  end
+  if arg.ask == 'opinion' then flag.opinion = {by = arg.by, at = now} end
+  if arg.ask == 'safeguarding' then safeguard() end
+  keep_flag(flag)
+  audit('note', {flag = id, user = flag.author.id, note = arg.note, to = arg.to, ask = arg.ask})
 end
 
 -- A report opens the message's flag or joins it, and a new one where that is decided; it raises no severity.

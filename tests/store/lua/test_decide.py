@@ -10,7 +10,7 @@ from chat.node.ports import Args
 from chat.protocol.wire import pack
 from chat.store.keys import in_room
 from chat.store.review import Review
-from tests.stored import ADA, ANN, BEN, CAT, FAY, HELD, MAX, MIA, Scene, Who, first, flag_of, only_flag
+from tests.stored import ADA, ANN, BEN, CAT, FAY, HELD, MAX, MIA, TOLD, Scene, Who, first, flag_of, only_flag
 
 pytestmark = pytest.mark.asyncio
 
@@ -225,3 +225,66 @@ async def test_reports_of_one_whose_reports_were_dismissed_say_so(scene: Scene, 
         (flag,) = await review.open_flags([scene.room])
         assert [one["doubt"] for one in flag["reports"]] == [seq - 1]
         await scene.decide(MIA, flag["flag"], "dismiss")
+
+
+# ── colleagues ───────────────────────────────────────────────────────────────────────────────────
+
+
+async def claimed(scene: Scene, severity: str = "high") -> str:
+    await scene.post(ANN, "k", "dark", severity=severity)
+    flag = await first(scene)
+    await scene.review(MIA, "claim", flag)
+    return flag
+
+
+async def test_a_claim_is_handed_over_with_a_word(scene: Scene, review: Review) -> None:
+    """To somebody who may take it; whoever does not hold it hands nothing over."""
+    for who in (MAX, MIA, BEN):
+        await scene.enter(who)
+    flag = await claimed(scene)
+    to_max = {"note": "you know her", "to": "max"}
+    assert (await scene.review(MAX, "note", flag, least=2, **to_max))["code"] == "conflict"
+    for other in ("ben", "nobody", "ann"):
+        assert (await scene.review(MIA, "note", flag, least=2, note="n", to=other))["code"] == "not_found"
+    assert "code" not in await scene.review(MIA, "note", flag, least=2, **to_max)
+    found = await flag_of(scene, review, flag)
+    assert (found["claimed_by"]["id"], found["claimed_by"]["role"]) == ("max", "moderator")
+    assert [(note["by"]["id"], note["text"]) for note in found["notes"]] == [("mia", "you know her")]
+    assert (await scene.review(MIA, "decide", flag, action="approve"))["code"] == "conflict"
+    assert "code" not in await scene.review(MAX, "decide", flag, action="approve", note="n", told=TOLD)
+    assert (await scene.review(MAX, "note", flag, least=2, note="late"))["code"] == "conflict"
+    assert [entry["action"] for entry in await review.audit(scene.room, 0, 9)] == ["claim", "note", "decide"]
+
+
+async def test_a_second_opinion_is_somebody_elses(scene: Scene, review: Review) -> None:
+    flag = await claimed(scene)
+    await scene.review(MIA, "note", flag, least=2, note="what would you do?", ask="opinion")
+    await scene.review(MIA, "note", flag, least=2, note="I think of a warning")
+    assert "answered_by" not in (await flag_of(scene, review, flag))["opinion"]
+    await scene.review(FAY, "note", flag, least=2, note="leave it")
+    found = await flag_of(scene, review, flag)
+    assert (found["opinion"]["by"]["id"], found["opinion"]["answered_by"]["id"]) == ("mia", "fay")
+    assert found["claimed_by"]["id"] == "mia", "it stays with whoever asked"
+
+
+async def test_a_child_at_risk_is_for_those_who_are_named(scene: Scene, review: Review) -> None:
+    """Grave and due at once, whoever had it; decided by a lead or an admin, where there are leads."""
+    flag = await claimed(scene, "moderate")
+    await scene.review(FAY, "note", flag, least=2, note="she is twelve", ask="safeguarding", leads=["max"])
+    found = await flag_of(scene, review, flag)
+    assert (found["route"], found["severity"], found["state"]) == ("safeguarding", "high", "open")
+    assert found["due_at"] <= await scene.now()
+    assert found["next_at"] <= await scene.now(), "the next in the chain is called"
+    assert (await scene.review(MIA, "claim", flag, leads=["max"]))["code"] == "forbidden"
+    assert "flag" in await scene.review(ADA, "claim", flag, leads=["max"])
+    await scene.review(ADA, "unclaim", flag)
+    assert "flag" in await scene.review(MAX, "claim", flag, leads=["max"])
+    assert "code" not in await scene.review(
+        MAX, "decide", flag, action="approve", note="n", told=TOLD, leads=["max"]
+    )
+
+
+async def test_without_leads_a_child_at_risk_is_for_all(scene: Scene) -> None:
+    flag = await claimed(scene)
+    await scene.review(FAY, "note", flag, least=2, note="she is twelve", ask="safeguarding")
+    assert "flag" in await scene.review(MIA, "claim", flag)

@@ -1,0 +1,51 @@
+"""What staff read is counted, and somebody else is named where that would be kinder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chat.node.node import Node, now_ms
+from chat.node.rota import as_staff
+from chat.node.session import Session
+from chat.protocol.errors import ErrorCode, Refused
+from chat.protocol.events import Notice
+from chat.room.notices import notice_text
+from chat.room.queue import is_claimed
+from chat.room.wellbeing import Care, Exposure, free, is_break_due, why_another
+
+WORDS = {
+    Care.IN_A_ROW: "You have just been with somebody in danger. {name} is free and could take this one.",
+    Care.TOPIC: "You asked not to take this topic. {name} is free and could take this one.",
+}
+ANYWAY = " You can take it all the same."
+
+
+async def spare(node: Node, session: Session, flag: dict[str, Any]) -> None:
+    """Refuse a claim that somebody else who is free had better take; `anyway` takes it all the same."""
+    caller = node.caller(session)
+    avoids = (await node.people.person(caller.id)).avoids
+    read = Exposure(*await node.people.exposure(caller.id))
+    is_heavy = flag["severity"] == read.last == "imminent"
+    if not is_heavy and not set(avoids) & set(flag["categories"]):
+        return
+    room = flag["room"]
+    found = (await node.broker.clock(room, {"op": "look", "most": 0}))["staff"]
+    now = now_ms()
+    open_flags = await node.review.open_flags([room])
+    busy = {one["claimed_by"]["id"] for one in open_flags if is_claimed(one, now)}
+    against = (flag.get("against") or {}).get("by", {}).get("id", "")
+    others = free(map(as_staff, found), busy, but={caller.id, flag["author"]["id"], against})
+    why = why_another(flag, read, avoids, others)
+    if why is not None:
+        name = next(one["name"] for one in found if one["id"] == others[0]) or "A colleague"
+        raise Refused(ErrorCode.CONFLICT, WORDS[why].replace("{name}", name) + ANYWAY, by=name)
+
+
+async def exposed(node: Node, session: Session, severity: str) -> None:
+    """Count a text that was read; suggest a break where it was much."""
+    caller = node.caller(session)
+    read = Exposure(*await node.people.expose(caller.id, severity))
+    if is_break_due(read, severity, node.settings.review.break_after):
+        notice = Notice(code="break", text=notice_text("break", ""))
+        for mine in tuple(node.hub.by_user.get(caller.id, ())):
+            mine.send(notice)
