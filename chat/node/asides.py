@@ -138,6 +138,7 @@ async def end(node: Node, session: Session, command: Leave) -> Ok:
         caller = node.caller(session)
         members = (await node.broker.snapshot(command.room)).room["members"].split(" ")
         standings = await asyncio.gather(*(node.broker.standing(command.room, user) for user in members))
+        was_used = done["seq"] > 1  # before it closed, somebody said something
         over = AsideOpened(room=parent, with_=member_of(caller, role), side_room=command.room, is_over=True)
         staff = [
             user
@@ -146,7 +147,7 @@ async def end(node: Node, session: Session, command: Leave) -> Ok:
         ]
         told = node.act_args(
             session, Role.FACILITATOR, "aside_over", least=Role.PARTICIPANT.rank + 1,
-            members=members, event=pack(over), to=staff, side=command.room, card=AFTERCARE,
+            members=members, event=pack(over), to=staff if was_used else [], side=command.room, card=AFTERCARE,
         )  # fmt: skip
         await node.broker.act(parent, told)
         await _forget(node, command.room, members)

@@ -9,7 +9,8 @@ import { ask } from "./dialogs.js";
 import { say } from "./dom.js";
 import { openMenu } from "./menu.js";
 import { called } from "./message.js";
-import { DURATIONS, problemText, RANK } from "./words.js";
+import { parentOf } from "./talk.js";
+import { DURATIONS, problemText, RANK, WORDS } from "./words.js";
 
 const PREPARED = ["Loss and grief", "Self-harm", "Suicide", "Abuse", "Eating", "Medical"];
 
@@ -58,6 +59,9 @@ export function personItems(room, who) {
   const items = [];
   if (session.isStaff || RANK[who.role] > 0) {
     items.push({ label: `Write privately to ${name}`, act: () => composer.whisper(who) });
+  }
+  if (session.isStaff && !parentOf(session.room)) {
+    items.push({ label: WORDS.talk.offer(name), act: () => room.offerTalk(who) });
   }
   if (session.isStaff && room.cards.length) {
     items.push({ label: `Share a card with ${name}…`, act: () => shareCard(session, room.cards, who) });

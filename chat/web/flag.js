@@ -2,6 +2,7 @@
 
 import { button, clock, el, fill, icon, wait } from "./dom.js";
 import { field } from "./dialogs.js";
+import { parentOf } from "./talk.js";
 import { DURATIONS, KINDS, problemText, RANK, SEVERITIES, WORDS } from "./words.js";
 
 const SANCTIONS = new Set(["mute", "remove", "ban"]);
@@ -32,6 +33,7 @@ export function drawFlag(flag, { app, claim, isShown, act, kept }) {
       el("h3", { tabindex: -1 }, el("span", { class: "severity" }, severity.word), el("span", { class: "kind" }, KINDS[flag.kind] ?? flag.kind)),
       el("span", { class: `due ${flag.due_at && flag.due_at < now && !flag.attended_by?.length ? "over" : ""}` }, dueText(flag, now)),
     ),
+    el("p", { class: "clock hint", hidden: !clockText(flag, now) }, clockText(flag, now)),
     el(
       "p",
       { class: "flag-about" },
@@ -49,6 +51,8 @@ export function drawFlag(flag, { app, claim, isShown, act, kept }) {
       !attends && button("I'm with them", act.attend, { class: "small", data: { act: "attend" } }),
       isModerator && !claim && !holder && button("Take this", act.claim, { class: "small primary", data: { act: "claim" } }),
       claim && button("Give back", act.unclaim, { class: "small", data: { act: "unclaim" } }),
+      flag.author?.role === "participant" && !parentOf(flag.room)
+        && button("Talk privately", () => app.talks.offer(flag.room, flag.author), { class: "small", data: { act: "talk" } }),
       button("Write to them", () => app.whisper(flag.room, flag.author), { class: "small quiet", data: { act: "whisper" } }),
       flag.seq && button("Go to the message", () => app.openRoom(flag.room, flag.seq), { class: "small quiet", data: { act: "goto" } }),
     ),
@@ -221,6 +225,13 @@ function decision(flag, claim, act, mayBan) {
     }
   });
   return node;
+}
+
+/** When the next in the chain is called, while nobody is there; nothing where no clock runs. */
+export function clockText(flag, now) {
+  if (!flag.next_at || flag.attended_by?.length) return "";
+  const left = (flag.next_at - now) / 1000;
+  return left > 0 ? WORDS.queue.next(wait(left)) : WORDS.queue.calling;
 }
 
 /** Time left to a flag, in words. */

@@ -7,7 +7,7 @@
 import { CareView, openPlainSupport } from "./care.js";
 import { Connection, freshKey, Lost } from "./connection.js";
 import { openSettings } from "./controls.js";
-import { say } from "./dom.js";
+import { announce, say } from "./dom.js";
 import { askAgreement, askForLink, askForName, chooseRoom, showEnded, showWaiting } from "./entrance.js";
 import { leave, listenForShift } from "./exit.js";
 import { Frame } from "./frame.js";
@@ -15,9 +15,13 @@ import { forgetAll, isRemembered, keepToken, keptToken, takeLink } from "./ident
 import { QueueView } from "./queue.js";
 import { RoomView } from "./room.js";
 import { RoomSession } from "./session.js";
+import { offerCare, parentOf, Talks } from "./talk.js";
+import { TeamView } from "./team.js";
 import { problemText, RANK, WORDS } from "./words.js";
 
 const CLIENT = "web/1";
+/** Notices that everybody in a room reads. */
+const ROOM_WORDS = new Set(["quiet", "unstaffed", "closing", "staffed"]);
 
 class App {
   me = null;
@@ -31,10 +35,12 @@ class App {
   #views = new Map();
   #current = null;
   #queue = null;
+  #team = null;
   #entering = null;
   #wanted = null;
 
   constructor() {
+    this.talks = new Talks(this);
     this.frame = new Frame({
       onSupport: () => (this.#current ? this.#current.care.openDialog() : openPlainSupport()),
       onLeave: () => this.#leave(),
@@ -60,11 +66,14 @@ class App {
   }
 
   roomTitle(room) {
+    const parent = parentOf(room);
+    if (parent) return `${WORDS.talk.name}, ${this.roomTitle(parent)}`;
     return this.#rooms.find((one) => one.room === room)?.title || room;
   }
 
   roleIn(room) {
-    return this.#views.get(room)?.session.role ?? this.#rooms.find((one) => one.room === room)?.role ?? "participant";
+    const known = parentOf(room) ?? room;
+    return this.#views.get(room)?.session.role ?? this.#rooms.find((one) => one.room === known)?.role ?? "participant";
   }
 
   /** Whether this person may shut others out of all rooms. */
@@ -217,7 +226,7 @@ class App {
         onDecline: () => this.#declined(),
       });
     } else if (code === "removed" || code === "room_closed") {
-      this.#outside(session, code === "removed" ? WORDS.removed.title : "This room is closed", problemText(problem));
+      this.#outside(session, code === "removed" ? WORDS.removed.title : reply.retry_after ? "This room isn't open yet" : "This room is closed", problemText(problem));
     } else if (code === "unavailable" || code === "rate_limited") {
       setTimeout(() => this.#join(session), 1000 * (reply.retry_after ?? 2));
     } else {
@@ -271,14 +280,44 @@ class App {
     else if (event.room) this.#views.get(event.room)?.session.receive(event);
   }
 
-  /** Who is in the room reads of its closing and opening in its log. */
-  #noticed({ room, code, text }) {
-    if (!(this.#views.has(room) && code.startsWith("room_"))) say(text);
+  /** Who is in the room reads of its closing and opening in its log; a word to staff names whom their queue names. */
+  #noticed(notice) {
+    const { room, code, text, flag, severity } = notice;
+    const view = this.#views.get(room);
+    if (code === "aftercare") offerCare(this.connection, notice);
+    else if (ROOM_WORDS.has(code) && view) view.notice(text);
+    else if (!(view && code.startsWith("room_"))) {
+      const name = this.#queue?.flag(flag)?.author?.name;
+      const words = name ? `${name}: ${text}` : text;
+      announce(words, { assertive: severity === "imminent" });
+      say(words);
+      if (code === "follow_up") this.#team?.refresh();
+    }
+  }
+
+  /** A flag was decided: somebody may have to be asked after now. */
+  decided() {
+    this.#team?.refresh();
+  }
+
+  /** The talks changed. */
+  changed() {
+    this.onRoomChange(this.#current);
+  }
+
+  /** A talk is over: whoever looks at it is brought back to the group. */
+  ended(side) {
+    const isShown = this.#current?.session.room === side;
+    this.#drop(side);
+    if (isShown) this.openRoom(parentOf(side));
+    else this.changed();
   }
 
   #watch() {
-    this.#queue ??= new QueueView(this, { onCount: (count, severity) => this.#counted(count, severity) });
-    this.#queue.watch();
+    this.#team ??= new TeamView(this);
+    const onCount = (count, severity) => this.#counted(count, severity);
+    this.#queue ??= new QueueView(this, { head: this.#team.node, onCount });
+    this.#queue.watch().then(() => this.#team?.refresh());
     this.#drawFrame();
   }
 
@@ -306,6 +345,15 @@ class App {
   #items() {
     const view = this.#current;
     const items = [];
+    const here = view?.session.room;
+    const parent = here && parentOf(here);
+    if (parent) {
+      items.push({ label: WORDS.talk.back, icon: "back", act: () => this.openRoom(parent) });
+      items.push({ label: WORDS.talk.end, icon: "close", act: () => this.talks.end(here) });
+    }
+    for (const talk of here ? this.talks.of(here) : []) {
+      items.push({ label: WORDS.talk.name, icon: "lock", act: () => this.openRoom(talk.room) });
+    }
     if (this.#rooms.length > 1) items.push({ label: "Rooms", icon: "rooms", act: () => this.#showRooms() });
     if (view) {
       items.push({ label: "People", icon: "people", badge: view.session.state.count, act: () => this.frame.openSide("people") });
@@ -361,6 +409,8 @@ class App {
     for (const room of [...this.#views.keys()]) this.#drop(room);
     this.#queue?.stop();
     this.#queue = null;
+    this.#team = null;
+    this.talks = new Talks(this);
     this.#current = null;
     this.me = null;
     this.#rooms = [];

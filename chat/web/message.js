@@ -94,9 +94,17 @@ const DRAWN = {
     ]);
   },
   aside(node, { source }, { act }) {
+    const words = WORDS.talk;
+    const isMine = source.with?.role === "participant";
     privately(node, WORDS.help.forYou, source, [
-      el("p", {}, `${source.with?.name ?? "A facilitator"} offers you a room for just the two of you. You can come back to the group any time.`),
-      el("div", { class: "row" }, button("Go there", () => act.open(source.side_room), { class: "small primary" })),
+      el("p", {}, isMine ? words.yours(source.with.name) : words.invited(source.with?.name)),
+      source.supervisor && el("p", { class: "hint" }, words.supervised(source.supervisor.name)),
+      el(
+        "div",
+        { class: "row" },
+        button(words.accept, () => act.talk(source), { class: "small primary" }),
+        button(isMine ? words.withdraw : words.decline, () => act.endTalk(source.side_room), { class: "small quiet" }),
+      ),
     ]);
   },
 };

@@ -6,7 +6,7 @@
  */
 
 import { announce, el, fill, say, wait } from "./dom.js";
-import { drawFlag, dueText } from "./flag.js";
+import { clockText, drawFlag, dueText } from "./flag.js";
 import { problemText, SEVERITIES, WORDS } from "./words.js";
 
 const HEAVY = 12;
@@ -48,13 +48,13 @@ export class QueueView {
   #empty;
   #timer;
 
-  constructor(app, { onCount }) {
+  constructor(app, { onCount, head }) {
     this.#app = app;
     this.#onCount = onCount;
     this.#rest = el("p", { class: "notice", role: "status", hidden: true }, WORDS.queue.break);
     this.#empty = el("p", { class: "hint" }, WORDS.queue.empty);
     this.#list = el("ul", { class: "flags" });
-    this.node = el("div", { class: "queue" }, this.#rest, this.#empty, this.#list);
+    this.node = el("div", { class: "queue" }, head, this.#rest, this.#empty, this.#list);
     this.#timer = setInterval(() => this.#tick(), 1_000);
   }
 
@@ -90,6 +90,11 @@ export class QueueView {
       announce(`New in the queue: ${word}, ${this.#app.roomTitle(flag.room)}.`, { assertive: flag.severity === "imminent" });
     }
     this.#show();
+  }
+
+  /** One flag, where it is open. */
+  flag(id) {
+    return this.#flags.get(id);
   }
 
   get count() {
@@ -168,6 +173,7 @@ export class QueueView {
         if (fields.action !== "escalate") this.#flags.delete(id);
         this.#show();
         say(WORDS.queue.done);
+        this.#app.decided?.();
       },
     };
   }
@@ -189,6 +195,11 @@ export class QueueView {
       const flag = this.#flags.get(id);
       const due = node.querySelector(".due");
       if (due && flag) fill(due, dueText(flag, now));
+      const clock = node.querySelector(".clock");
+      if (clock && flag) {
+        fill(clock, clockText(flag, now));
+        clock.hidden = !clock.textContent;
+      }
       due?.classList.toggle("over", Boolean(flag?.due_at) && flag.due_at < now && !flag.attended_by?.length);
       const claim = this.#claims.get(id);
       const lease = node.querySelector(".lease");

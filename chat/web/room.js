@@ -68,6 +68,10 @@ export class RoomView {
     return this.#app.hidden.has(id);
   }
 
+  offerTalk(who) {
+    this.#app.talks.offer(this.session.room, who);
+  }
+
   toggleHidden(who) {
     if (this.#app.hidden.has(who.id)) this.#app.hidden.delete(who.id);
     else this.#app.hidden.add(who.id);
@@ -118,7 +122,8 @@ export class RoomView {
         reply: (entry) => this.composer.reply(entry),
         menu: (entry) => messageMenu(this, entry),
         whisper: (who) => this.composer.whisper(who),
-        open: (room) => this.#app.openRoom(room),
+        talk: (invitation) => this.#app.talks.accept(invitation),
+        endTalk: (side) => this.#app.talks.end(side),
         appeal: (flag) => this.#appeal(flag),
         resend: (held) => this.composer.resend(held),
         withdraw: (key) => session.withdraw(key).catch((problem) => say(problemText(problem))),
@@ -157,6 +162,10 @@ export class RoomView {
     }
     if (event.type === "held_decided" && event.text) announce(event.text);
     if (event.type === "removed") this.#app.onRemoved(this);
+    if (event.type === "aside") {
+      this.#app.talks.heard(event);
+      if (!event.is_over && event.with?.role !== "participant") announce(WORDS.talk.invited(event.with?.name));
+    }
     if (event.type !== "message" || event.from?.id === this.session.me.id || this.isHidden(event.from?.id)) return 0;
     announce(event.warning
       ? `${event.from?.name} wrote something with a content warning: ${event.warning}`
@@ -165,6 +174,9 @@ export class RoomView {
   }
 
   #cameBack({ first, recovered, why, missed }) {
+    for (const note of this.session.state.own.notes) {
+      if (note.type === "aside") this.#app.talks.heard(note);
+    }
     if (first) return;
     const words = WORDS.back;
     if (recovered) {
@@ -180,6 +192,12 @@ export class RoomView {
   lineLost() {
     this.awayFrom = this.session.state.head;
     this.session.pause();
+  }
+
+  /** A word to the whole room: it stays for a while, and is heard. */
+  notice(text) {
+    announce(text);
+    this.#tell(text, 60);
   }
 
   #tell(text, seconds) {

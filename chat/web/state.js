@@ -142,7 +142,10 @@ const FOLDS = {
     return note(own(state, { held }), { ...event, was: was?.text });
   },
   whisper: (state, event) => note(state, event),
-  aside: (state, event) => note(state, event),
+  aside: (state, event) => {
+    const notes = state.own.notes.filter((one) => one.type !== "aside" || one.side_room !== event.side_room);
+    return own(state, { notes: event.is_over ? notes : [...notes, event] });
+  },
   muted: (state, event) => ({ ...state, you: { ...state.you, muted_until: event.until } }),
   unmuted: (state) => ({ ...state, you: { ...state.you, muted_until: null } }),
   removed: (state, event) => own(state, { removed: { until: event.until, text: event.text } }),

@@ -53,6 +53,7 @@ async def test_it_is_ended_by_either_and_stays_ended(stage: Stage) -> None:
     fay, ana = await stage.person("Fay", "facilitator"), await stage.person("Ana")
     await fay.ask("watch", rooms=[stage.room], room=None)
     side = await talk(stage, fay, ana)
+    await ana.client.post(side, SECRET)
     await fay.refused("conflict", "aside", user=ana.id)
     await ana.ask("leave", room=side)
     over = await fay.hears("aside", side_room=side, is_over=True)
@@ -72,6 +73,7 @@ async def test_an_invitation_can_be_declined(stage: Stage) -> None:
     await ana.hears("aside", side_room=side)
     await ana.ask("leave", room=side)
     await fay.hears("aside", side_room=side, is_over=True)
+    assert fay.heard("notice") == []
     await ana.ask("leave", room=stage.room)
     await ana.client.join(stage.room)
 
