@@ -16,6 +16,7 @@ from websockets.protocol import OPEN, Event
 
 from chat.node.session import Session
 from chat.protocol.errors import CloseCode
+from chat.server.frames import TEXT, is_between_frames, plain_frames
 from chat.settings import Limits
 
 _RESET = struct.pack("ii", 1, 0)
@@ -134,7 +135,24 @@ class Connection(ServerConnection):
         return True
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; it may be the peer's last word, or a fault that ends the connection."""
+        """Take what came; it may be the peer's last word, or a fault that ends the connection.
+
+        Plain frames go straight to the session, all from the first other on through the library.
+        """
+        session, protocol = self.session, self.protocol
+        if (
+            session is not None
+            and self.parts is None
+            and protocol.state is OPEN
+            and is_between_frames(protocol.parser)
+        ):
+            frames, end = plain_frames(data, self.limits.frame)
+            for first, payload in frames:
+                if self._keeps_pace(session):
+                    self._take(session, payload, is_text=first == TEXT)
+            if end == len(data):
+                return
+            data = data[end:]
         super().data_received(data)
         if self.protocol.state is not OPEN:
             self._note_end()
