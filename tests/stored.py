@@ -1,5 +1,6 @@
 """A real store for tests: one embedded server a session, and a new room for each test."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from chat.store.address import connect
 from chat.store.broker import Broker
 from chat.store.embedded import EmbeddedStore
 from chat.store.keys import in_room
+from chat.store.link import into
 from chat.store.people import People
 from chat.store.review import Review
 from chat.tokens import load_key
@@ -91,7 +93,9 @@ class Scene:
             args["held"] = pack(
                 {"type": "held", "room": self.room, "key": key, "text": text, "flag": args["flag"]["flag"]}
             )
-        reply = await self.broker.accept(self.room, args | more)
+        answer: asyncio.Future[Args] = asyncio.get_running_loop().create_future()
+        self.broker.accept(self.room, args | more, into(answer))
+        reply = await answer
         if "answer" in reply:
             reply["answer"] = msgpack.unpackb(reply["answer"])
         return reply

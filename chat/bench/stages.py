@@ -30,6 +30,7 @@ STAGES: Final[dict[str, tuple[tuple[Any, str], ...]]] = {
     "reading frames": ((connection.Connection, "data_received"), (connection.Connection, "process_event")),
     "reading the command": ((route, "decode"),),
     "judging": ((Pipeline, "judge"), (context.Context, "remarks")),
+    "the command's way to the store": ((route.Line, "take"),),
     "preparing the script's call": ((speech, "_args"), (scripts, "_pack"), (speech, "pack")),
     "calling the store": ((link.Link, "_send"), (link.Link, "_flush")),
     "hearing the store": (
@@ -39,7 +40,7 @@ STAGES: Final[dict[str, tuple[tuple[Any, str], ...]]] = {
     ),
     "making the event's frame": ((outbox.Audience, "add_entry"),),
     "writing it to every socket": ((outbox.Audience, "flush"),),
-    "answering": ((speech, "_answer"), (session.Session, "send")),
+    "answering": ((speech.Saying, "_heard"), (session.Session, "send"), (session.Session, "write")),
     "the loop, its tasks and the rest": ((asyncio.BaseEventLoop, "_run_once"),),
 }
 """Each stage and the functions that it is, innermost counted alone; the last holds all others."""

@@ -58,8 +58,8 @@ class Audience:
         """Queue an event for this turn's write."""
         self.pending.append(framed(transcode(entry, self.form), self.form))
 
-    def flush(self) -> None:
-        """Write what waits, in one write a socket.
+    def flush(self, answered: Iterable[Session] = ()) -> None:
+        """Write what waits, in one write a socket: with their replies for those who were answered in this turn.
 
         A session over its backlog is cut: it comes back by position.
         """
@@ -70,6 +70,7 @@ class Audience:
         self.pending = []
         # The slow ones first taken down: a socket that pauses below has its bytes already.
         slow = tuple(self.slow) if self.slow else ()
+        own = {session: self.fast.pop(session) for session in answered if session in self.fast}
         size, write = len(data), os.write
         late: list[tuple[Session, int]] = []
         for session, descriptor in self.fast.items():
@@ -81,6 +82,10 @@ class Audience:
                 late.append((session, done))
         for session, done in late:
             session.outlet.write(data[done:])
+        if own:
+            self.fast.update(own)
+            for session in own:
+                session.write(data)
         for session in slow:
             if session.outlet.backlog() + len(data) > self.backlog:
                 session.cut()

@@ -71,8 +71,8 @@ class Broker(Protocol):
     def is_healthy(self) -> bool:
         """Whether the store answers and this node hears its own canary."""
 
-    async def accept(self, room: str, args: Args) -> Args:
-        """Take one judged text to where its verdict sends it."""
+    def accept(self, room: str, args: Args, heard: Callable[[Args | Unavailable], None]) -> None:
+        """Take one judged text to where its verdict sends it; `heard` gets the answer in the turn that brings it."""
 
     async def act(self, room: str, args: Args) -> Args:
         """Change a room, or a person's standing in it."""

@@ -75,6 +75,8 @@ class Room:
         """The last entries delivered, for joins that read the log while it grows."""
         self._audiences = {form: Audience(form, backlog) for form in Format}
         self._is_dirty = False
+        self._answered: list[Session] = []
+        """Whose replies wait to be written with what this turn brings."""
         self._late: asyncio.TimerHandle | None = None
         self._posting = 0
         self._pins = PinClock(room, broker)
@@ -140,6 +142,7 @@ class Room:
 
     def close(self) -> None:
         """Nobody of this node is here any more."""
+        self.flush()
         for kind in ("all", "staff", "mods", *(f"u:{user}" for user in self.mailboxes)):
             self._broker.unsubscribe(self.id, kind)
         self.follower.stop()
@@ -289,6 +292,15 @@ class Room:
         for audience in self._audiences.values():
             if audience:
                 audience.add_entry(entry)
+        self._write_soon()
+
+    def answer(self, session: Session, reply: bytes) -> None:
+        """Write a reply with the events of the turn that brought it."""
+        session.hold(reply)
+        self._answered.append(session)
+        self._write_soon()
+
+    def _write_soon(self) -> None:
         if not self._is_dirty:
             self._is_dirty = True
             asyncio.get_running_loop().call_soon(self._flush_soon)
@@ -316,8 +328,11 @@ class Room:
         if self._late:
             self._late.cancel()
             self._late = None
+        answered, self._answered = self._answered, []
         for audience in self._audiences.values():
-            audience.flush()
+            audience.flush(answered)
+        for session in answered:
+            session.let_go()
 
     def _deliver_private(self, user: str, entry: bytes) -> None:
         event = unpack(entry)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from chat.node.ports import Outlet
+from chat.protocol.commands import Command
 from chat.protocol.errors import CloseCode
 from chat.protocol.events import Member
 from chat.protocol.fields import Frame, Role, parent_of
@@ -29,6 +30,13 @@ class Hall(Protocol):
 
     def set_fast(self, session: Session) -> None:
         """Its socket took all."""
+
+    def answer(self, session: Session, reply: bytes) -> None:
+        """Write a reply to it with what this turn brings."""
+
+
+AtOnce = Callable[[bytes], Command | bytes | None]
+"""Takes a frame for which nothing has to wait: None where it did, else what the frame says, or the frame as it is."""
 
 
 @dataclass(slots=True)
@@ -70,8 +78,8 @@ class Session:
     """One connection. The node writes to it; the server hands it what arrives."""
 
     __slots__ = (
-        "caller", "claims", "client", "form", "inbox", "is_closing", "is_cut", "is_lost", "is_parting",
-        "is_paused", "newcomer",
+        "at_once", "caller", "claims", "client", "form", "held", "inbox", "is_closing", "is_cut", "is_lost",
+        "is_parting", "is_paused", "newcomer",
         "opened_at", "outlet", "queued", "rooms", "slow_since", "taken", "trash", "typed_at", "underway",
         "waiter", "watched",
     )  # fmt: skip
@@ -87,9 +95,12 @@ class Session:
         self.claims: dict[str, str] = {}
         """Flags claimed on this connection, and their rooms: the leases end with it."""
         self.watched: frozenset[str] = frozenset()
-        self.inbox: list[bytes | None] = []
+        self.at_once: AtOnce | None = None
+        self.inbox: list[Command | bytes | None] = []
         """Short and mostly empty, so a list: an empty deque takes 700 bytes more."""
         self.waiter: asyncio.Future[None] | None = None
+        self.held = b""
+        """Replies that wait for the end of this loop turn, to be written with its events."""
         self.is_paused = False
         self.is_closing = False
         self.is_lost = False
@@ -112,11 +123,16 @@ class Session:
     # ── in ───────────────────────────────────────────────────────────────────────────────────────
 
     def receive(self, data: bytes) -> None:
-        """Take a frame; it waits for its turn.
+        """Take a frame: at once where none is before it, else it waits for its turn.
 
         A connection that runs ahead is not read from until it has caught up.
         """
-        self.inbox.append(data)
+        left: Command | bytes | None = data
+        if self.at_once is not None and self.waiter is not None and not self.inbox:
+            left = self.at_once(data)
+            if left is None:
+                return
+        self.inbox.append(left)
         if len(self.inbox) >= INBOX:
             self.outlet.stop_reading()
         self._wake()
@@ -135,8 +151,8 @@ class Session:
         if self.waiter is not None and not self.waiter.done():
             self.waiter.set_result(None)
 
-    async def next(self) -> bytes | None:
-        """The next frame, or None at the end."""
+    async def next(self) -> Command | bytes | None:
+        """The next frame, or the command that was read from it; None at the end."""
         while not self.inbox:
             self.waiter = asyncio.get_running_loop().create_future()
             await self.waiter
@@ -157,15 +173,27 @@ class Session:
         self.write(framed(transcode(entry, self.form), self.form))
 
     def write(self, data: bytes) -> None:
-        """Write whole WebSocket frames."""
+        """Write whole WebSocket frames, behind those that are held."""
+        if self.held:
+            data, self.held = self.held + data, b""
         if not self.is_closing:
             if self.is_paused:
                 self.queued += len(data)
             self.outlet.write(data)
 
+    def hold(self, data: bytes) -> None:
+        """Write frames later in this loop turn: with whatever is written next, or when let go."""
+        self.held += data
+
+    def let_go(self) -> None:
+        """Write what is held."""
+        if self.held:
+            self.write(b"")
+
     def close(self, code: CloseCode, reason: str = "") -> None:
         """End the connection with a code that says whether to come back; nothing is written after it."""
         if not self.is_closing:
+            self.let_go()
             self.is_closing = True
             for room in self.rooms.values():
                 room.drop(self)

@@ -5,6 +5,7 @@ From rights to the script's call there is no wait.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from chat.node.node import Node, clean, new_flag_id, now_ms
+from chat.node.ports import Unavailable
 from chat.node.rooms import Room
 from chat.node.session import Caller, Session, member_of
 from chat.protocol.commands import Edit, Help, Post, Whisper
@@ -32,6 +34,10 @@ from chat.protocol.fields import Frame, Role
 from chat.protocol.wire import pack
 from moderation import Action, Judgement, Remark, Severity
 
+Told = Callable[[Frame | Exception], None]
+"""Gets a command's reply, or what there is instead."""
+TRIES = 3
+"""How often a text goes to the store whose word on what the room holds changes in between."""
 Op = Literal["post", "edit", "whisper", "help"]
 
 ROOM_HOLDS = Reason("room.hold", "Messages here wait for a facilitator just now. Yours is safe with us.")
@@ -137,6 +143,16 @@ def judge_label(node: Node, text: str | None, limit: int) -> str | None:
 # ── the commands ─────────────────────────────────────────────────────────────────────────────────
 
 
+def post_at_once(node: Node, session: Session, command: Post, told: Told) -> None:
+    """Say something to a room that this connection has joined; `told` gets the reply once the store has answered.
+
+    Raises what keeps the text from leaving for the store.
+    """
+    room, role = node.joined(session, command.room, "post")
+    said, event = _posted(node, session, command, room, role)
+    Saying(node, said, event, told).leave()
+
+
 async def post(node: Node, session: Session, command: Post) -> Frame:
     """Say something to the room."""
     if command.room not in session.rooms:
@@ -148,6 +164,12 @@ async def post(node: Node, session: Session, command: Post) -> Frame:
 async def _post(
     node: Node, session: Session, command: Post, room: Room, role: Role, refuse: ErrorCode | None = None
 ) -> Frame:
+    return await _accept(node, *_posted(node, session, command, room, role, refuse))
+
+
+def _posted(
+    node: Node, session: Session, command: Post, room: Room, role: Role, refuse: ErrorCode | None = None
+) -> tuple[Said, Message]:
     caller = node.caller(session)
     text, too_long = _readable(node, command.text)
     warning = judge_label(node, command.warning, node.settings.limits.warning)
@@ -157,17 +179,13 @@ async def _post(
         reply_to=command.reply_to, replaces=command.replaces, refuse=refuse or too_long,
     )  # fmt: skip
     node.counts.posts += 1
-    return await _accept(
-        node,
-        said,
-        Message(
-            room=room.id,
-            from_=member_of(caller, role),
-            text=verdict.text,
-            reply_to=command.reply_to,
-            warning=warning or None,
-            masked=verdict.action is Action.MASK,
-        ),
+    return said, Message(
+        room=room.id,
+        from_=member_of(caller, role),
+        text=verdict.text,
+        reply_to=command.reply_to,
+        warning=warning or None,
+        masked=verdict.action is Action.MASK,
     )
 
 
@@ -241,22 +259,65 @@ def _readable(node: Node, text: str, *, may_be_empty: bool = False) -> tuple[str
 
 
 async def _accept(node: Node, said: Said, event: Frame | None) -> Frame:
-    """Take a judged text to the store.
+    """Take a judged text to the store, and wait for what becomes of it."""
+    answer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
 
-    Where the room holds posts, and this node did not know, ask once more.
+    def told(reply: Frame | Exception) -> None:
+        if answer.done():
+            return
+        if isinstance(reply, Exception):
+            answer.set_exception(reply)
+        else:
+            answer.set_result(reply)
+
+    Saying(node, said, event, told).leave()
+    return await answer
+
+
+class Saying:
+    """A judged text on its way to the store, and back in the very turn that brings the store's answer.
+
+    Where the room holds posts, and this node did not know, it asks once more.
     """
-    body = pack(event) if event is not None else b""
-    waits = False
-    for _ in range(3):
-        said.room.post_leaves()
+
+    __slots__ = ("_body", "_node", "_said", "_told", "_tries")
+
+    def __init__(self, node: Node, said: Said, event: Frame | None, told: Told) -> None:
+        self._node = node
+        self._said = said
+        self._body = pack(event) if event is not None else b""
+        self._told = told
+        self._tries = 0
+
+    def leave(self, *, waits: bool = False) -> None:
+        """Go to the store."""
+        self._tries += 1
+        args = _args(self._node, self._said, self._body, waits=waits)
+        self._said.room.post_leaves()
+        self._node.broker.accept(self._said.room.id, args, self._heard)
+
+    def _heard(self, reply: dict[str, Any] | Unavailable) -> None:
+        told: Frame | Exception | None = None
         try:
-            reply = await node.broker.accept(said.room.id, _args(node, said, body, waits=waits))
+            if isinstance(reply, dict) and "stale" in reply and self._tries < TRIES:
+                self.leave(waits=reply["stale"] == "held")
+            else:
+                told = self._read(reply)
+        except Exception as error:  # noqa: BLE001  whatever it is, whoever waits for the reply has to hear of it
+            told = error
+        try:
+            if told is not None:
+                self._told(told)
         finally:
-            said.room.post_answered()
-        if "stale" not in reply:
-            return _answer(node, said, reply)
-        waits = reply["stale"] == "held"
-    raise Refused(ErrorCode.UNAVAILABLE)
+            # Last: a room that waits for its posts writes their replies with their events.
+            self._said.room.post_answered()
+
+    def _read(self, reply: dict[str, Any] | Unavailable) -> Frame | Exception:
+        if isinstance(reply, Unavailable):
+            return reply
+        if "stale" in reply:
+            return Refused(ErrorCode.UNAVAILABLE)
+        return _answer(self._node, self._said, reply)
 
 
 _answers: msgspec.msgpack.Decoder[Posted | Ok] = msgspec.msgpack.Decoder(Posted | Ok)

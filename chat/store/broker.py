@@ -72,14 +72,18 @@ class Broker:
 
     # ── scripts ──────────────────────────────────────────────────────────────────────────────────
 
-    async def accept(self, room: str, args: Args) -> Args:
+    def accept(self, room: str, args: Args, heard: Callable[[Args | Unavailable], None]) -> None:
         """See lua/accept.lua; `answer` comes back as bytes, `decision` as a map."""
-        reply = await self._scripts.run(Script.ACCEPT, room, args)
-        if "answer" in reply:
-            reply["answer"] = raw(reply["answer"])
-        if "decision" in reply:
-            reply["decision"] = msgpack.unpackb(raw(reply["decision"]))
-        return reply
+
+        def answered(reply: Args | Unavailable) -> None:
+            if isinstance(reply, dict):
+                if "answer" in reply:
+                    reply["answer"] = raw(reply["answer"])
+                if "decision" in reply:
+                    reply["decision"] = msgpack.unpackb(raw(reply["decision"]))
+            heard(reply)
+
+        self._scripts.start(Script.ACCEPT, room, args, answered)
 
     async def act(self, room: str, args: Args) -> Args:
         """See lua/act.lua."""

@@ -28,6 +28,21 @@ BACKOFF_LIMIT = 1.0
 
 Word = bytes | str | int | float | memoryview
 Push = Callable[[list[Any]], None]
+Heard = Callable[[Any], None]
+"""Gets an answer, or what there is instead as a value: hiredis' ReplyError, or Unavailable."""
+
+
+def into(answer: asyncio.Future[Any]) -> Heard:
+    """Hand what is heard to whoever waits for it."""
+
+    def heard(reply: Any) -> None:
+        if not answer.done():
+            if isinstance(reply, Exception):
+                answer.set_exception(reply)
+            else:
+                answer.set_result(reply)
+
+    return heard
 
 
 class Link(asyncio.Protocol):
@@ -45,11 +60,11 @@ class Link(asyncio.Protocol):
         self._reader = hiredis.Reader()
         self._transport: asyncio.Transport | None = None
         self._lost = asyncio.Event()
-        self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._waiting: deque[Heard] = deque()
         self._unsent: list[bytes] = []
         self._keeper: asyncio.Task[None] | None = None
         self._watch: asyncio.TimerHandle | None = None
-        self._oldest_at_last_look: asyncio.Future[Any] | None = None
+        self._oldest_at_last_look: Heard | None = None
         self.is_up = False
 
     async def open(self) -> None:
@@ -74,12 +89,16 @@ class Link(asyncio.Protocol):
 
     def call(self, *words: Word) -> asyncio.Future[Any]:
         """Send a command; the future holds its answer, or hiredis' ReplyError, or Unavailable."""
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Any] = loop.create_future()
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.send(words, into(answer))
+        return answer
+
+    def send(self, words: tuple[Word, ...], heard: Heard) -> None:
+        """Send a command; `heard` is called in the turn that brings its answer, and never before this returns."""
         if self._transport is None or not (self.is_up or self._keeper is None):
-            answer.set_exception(Unavailable())
-            return answer
-        return self._send(answer, words)
+            asyncio.get_running_loop().call_soon(heard, Unavailable())
+        else:
+            self._send(words, heard)
 
     async def ask(self, *words: Word) -> Any:
         """Send a command and wait for its answer. Raises Unavailable, whatever is wrong with the store."""
@@ -88,20 +107,20 @@ class Link(asyncio.Protocol):
         except hiredis.HiredisError as error:
             raise Unavailable(str(error).split(" ", 1)[0]) from None
 
-    def _send(self, answer: asyncio.Future[Any], words: tuple[Word, ...]) -> asyncio.Future[Any]:
+    def _send(self, words: tuple[Word, ...], heard: Heard) -> None:
+        self._waiting.append(heard)
+        self._queue(words)
+
+    def _queue(self, words: tuple[Word, ...]) -> None:
         if not self._unsent:
             asyncio.get_running_loop().call_soon(self._flush)
         self._unsent.append(hiredis.pack_command(words))  # type: ignore[arg-type]  # its stub: a tuple of one
-        self._waiting.append(answer)
-        return answer
 
     def tell(self, *words: Word) -> None:
         """Send a command whose answer comes as a push (subscribe, unsubscribe), where the link is up."""
         if self._transport is None or not self.is_up:
             return
-        if not self._unsent:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._unsent.append(hiredis.pack_command(words))  # type: ignore[arg-type]  # its stub: a tuple of one
+        self._queue(words)
 
     def _flush(self) -> None:
         data = b"".join(self._unsent)
@@ -131,12 +150,7 @@ class Link(asyncio.Protocol):
                 log.warning("store.unasked")
                 self._drop()
                 return
-            future = waiting.popleft()
-            if not future.done():
-                if isinstance(reply, hiredis.HiredisError):
-                    future.set_exception(reply)
-                else:
-                    future.set_result(reply)
+            self._answer(waiting.popleft(), reply)
 
     def connection_lost(self, _: Exception | None) -> None:
         """What was under way is unknown now."""
@@ -144,10 +158,16 @@ class Link(asyncio.Protocol):
         self.is_up = False
         self._unsent.clear()
         waiting, self._waiting = self._waiting, deque()
-        for future in waiting:
-            if not future.done():
-                future.set_exception(Unavailable())
+        for heard in waiting:
+            self._answer(heard, Unavailable())
         self._lost.set()
+
+    @staticmethod
+    def _answer(heard: Heard, reply: Any) -> None:
+        try:
+            heard(reply)
+        except Exception as error:  # one caller's fault must not cost the others their answers
+            log.exception("store.answer_failed", error=type(error).__name__)
 
     # ── keeping up ───────────────────────────────────────────────────────────────────────────────
 
@@ -165,11 +185,14 @@ class Link(asyncio.Protocol):
             hello: list[Word] = ["HELLO", 3]
             if options.get("password"):
                 hello += ["AUTH", options.get("username") or "default", options["password"]]
-            calls = [self._send(loop.create_future(), (*hello, "SETNAME", self._name))]
+            asked: list[tuple[Word, ...]] = [(*hello, "SETNAME", self._name)]
             if options.get("db"):
-                calls.append(self._send(loop.create_future(), ("SELECT", options["db"])))
+                asked.append(("SELECT", options["db"]))
+            answers = [loop.create_future() for _ in asked]
+            for words, answer in zip(asked, answers, strict=True):
+                self._send(words, into(answer))
             try:
-                await asyncio.gather(*calls)
+                await asyncio.gather(*answers)
             except hiredis.HiredisError as error:
                 raise Unavailable from error
         self.is_up = True

@@ -14,7 +14,7 @@ import msgpack
 
 from chat.node.ports import Unavailable
 from chat.store.keys import in_room
-from chat.store.link import Link
+from chat.store.link import Heard, Link, into
 
 Seal = Callable[[str], bytes]
 """A room's key for its audit trail, as HMAC's inner and outer block."""
@@ -63,31 +63,44 @@ class Scripts:
         return [self._link.call("SCRIPT", "LOAD", text) for text in SOURCES.values()]
 
     async def run(self, script: Script, room: str, args: dict[str, Any]) -> dict[str, Any]:
-        """Run a script on a room.
-
-        It leaves at once, in the order of the calls, with those of the same loop turn.
+        """Run a script on a room and wait for its answer.
 
         Raises Unavailable where it is not known whether the script ran.
+        """
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self.start(script, room, args, into(answer))
+        return await answer
+
+    def start(self, script: Script, room: str, args: dict[str, Any], heard: Heard) -> None:
+        """Run a script on a room; `heard` gets its answer as a map, or Unavailable.
+
+        It leaves in the order of the calls, with those of the same loop turn.
         """
         args["room"] = room
         if script in AUDITING:
             args["seal"] = self._seal(room)
         words = (DIGESTS[script], 1, in_room(room, "room"), _pack(args))
-        try:
-            try:
-                reply = await self._link.call("EVALSHA", *words)
-            except hiredis.ReplyError as error:
-                if not str(error).startswith("NOSCRIPT"):
-                    raise
-                reply = await self._link.call("EVAL", SOURCES[script], *words[1:])
-        except hiredis.ReplyError as error:
-            # LOADING, READONLY, OOM, a script's own fault: the store's words name keys, so they stay here.
-            raise Unavailable(str(error).split(" ", 1)[0]) from None
-        # An answer inside is bytes of its own: it survives the trip through text by surrogates (see `raw`).
-        value: dict[str, Any] = msgpack.unpackb(
-            reply, raw=False, strict_map_key=False, unicode_errors="surrogateescape"
-        )
-        return value
+
+        def answered(reply: Any) -> None:
+            if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT"):
+                self._link.send(("EVAL", SOURCES[script], *words[1:]), lambda again: heard(_read(again)))
+            else:
+                heard(_read(reply))
+
+        self._link.send(("EVALSHA", *words), answered)
+
+
+def _read(reply: Any) -> dict[str, Any] | Unavailable:
+    if isinstance(reply, Unavailable):
+        return reply
+    if isinstance(reply, Exception):
+        # LOADING, READONLY, OOM, a script's own fault: the store's words name keys, so they stay here.
+        return Unavailable(str(reply).split(" ", 1)[0])
+    # An answer inside is bytes of its own: it survives the trip through text by surrogates (see `raw`).
+    value: dict[str, Any] = msgpack.unpackb(
+        reply, raw=False, strict_map_key=False, unicode_errors="surrogateescape"
+    )
+    return value
 
 
 def raw(value: str) -> bytes:
