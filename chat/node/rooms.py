@@ -74,7 +74,7 @@ class Room:
         self.recent: deque[tuple[int, bytes]] = deque(maxlen=RECENT)
         """The last entries delivered, for joins that read the log while it grows."""
         self._audiences = {form: Audience(form, backlog) for form in Format}
-        self._is_dirty = False
+        self._is_dirty = self._has_waited = self._has_events = False
         self._answered: list[Session] = []
         """Whose replies wait to be written with what this turn brings."""
         self._late: asyncio.TimerHandle | None = None
@@ -292,6 +292,7 @@ class Room:
         for audience in self._audiences.values():
             if audience:
                 audience.add_entry(entry)
+        self._has_events = True
         self._write_soon()
 
     def answer(self, session: Session, reply: bytes) -> None:
@@ -306,9 +307,16 @@ class Room:
             asyncio.get_running_loop().call_soon(self._flush_soon)
 
     def _flush_soon(self) -> None:
-        """Write what this turn brought; a full room waits a moment for the posts that are at the store."""
+        """Write what this turn brought; a full room waits a moment for the posts that are at the store.
+
+        A reply and its event come from the store within microseconds, in any order: whichever is here first
+        waits one turn for the other.
+        """
         if self._posting and sum(map(len, self._audiences.values())) >= FULL:
             self._late = asyncio.get_running_loop().call_later(JOIN_WITHIN, self.flush)
+        elif not self._has_waited and (bool(self._posting) if not self._answered else not self._has_events):
+            self._has_waited = True
+            asyncio.get_running_loop().call_soon(self._flush_soon)
         else:
             self.flush()
 
@@ -324,7 +332,7 @@ class Room:
 
     def flush(self) -> None:
         """Write what waits, in one write a socket."""
-        self._is_dirty = False
+        self._is_dirty = self._has_waited = self._has_events = False
         if self._late:
             self._late.cancel()
             self._late = None

@@ -12,7 +12,7 @@ from chat.node import rooms
 from chat.node.follower import Follower
 from chat.node.rooms import Mailbox, Room
 from chat.node.session import Session
-from chat.protocol.wire import Format, pack
+from chat.protocol.wire import Format, framed, pack
 from chat.settings import default_config, load_rooms
 from tests.stored import Scene
 from tests.waiting import wait_until
@@ -26,11 +26,13 @@ class Outlet:
     def __init__(self) -> None:
         self.near, self.far = socket.socketpair()
         self.far.setblocking(False)
+        self.writes = 0
 
     def descriptor(self) -> int:
         return self.near.fileno()
 
     def write(self, data: bytes) -> None:
+        self.writes += 1
         self.near.send(data)
 
     def heard(self) -> list[int]:
@@ -54,6 +56,10 @@ class Outlet:
     def stop_reading(self) -> None: ...
 
     def go_on_reading(self) -> None: ...
+
+
+def pack_json(frame: dict[str, int]) -> bytes:
+    return json.dumps(frame).encode()
 
 
 def message(number: int) -> bytes:
@@ -80,14 +86,59 @@ async def room(scene: Scene) -> AsyncIterator[tuple[Room, Outlet]]:
 
 
 async def test_what_a_turn_brings_is_written_at_its_end(room: tuple[Room, Outlet]) -> None:
-    """Also while a post is at the store: a small room waits for nothing."""
     there, outlet = room
-    there.post_leaves()
     there._hear(1, message(1))
     there._hear(2, message(2))
     assert outlet.heard() == []
     await asyncio.sleep(0)
     assert outlet.heard() == [1, 2]
+
+
+@pytest.mark.parametrize("is_event_first", [True, False])
+async def test_a_reply_and_its_event_are_one_write(room: tuple[Room, Outlet], is_event_first: bool) -> None:
+    """Whichever comes first waits a turn for the other."""
+    there, outlet = room
+    session = next(iter(there.mailboxes["ben"].sessions))
+    reply = framed(pack_json({"seq": 0}), Format.JSON)
+    there.post_leaves()
+
+    def answer() -> None:
+        there.answer(session, reply)
+        there.post_answered()
+
+    def hear() -> None:
+        there._hear(1, message(1))
+
+    first, second = (hear, answer) if is_event_first else (answer, hear)
+    first()
+    await asyncio.sleep(0)
+    assert outlet.writes == 0
+    second()
+    await asyncio.sleep(0)
+    assert (outlet.writes, outlet.heard()) == (1, [0, 1])
+    there._hear(2, message(2))
+    await asyncio.sleep(0)
+    assert outlet.heard() == [2], "its place among those that keep up is its own again"
+
+
+async def test_a_reply_without_an_event_waits_no_longer_than_a_turn(room: tuple[Room, Outlet]) -> None:
+    there, outlet = room
+    session = next(iter(there.mailboxes["ben"].sessions))
+    there.answer(session, framed(pack_json({"seq": 0}), Format.JSON))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert outlet.heard() == [0]
+
+
+async def test_what_is_written_next_comes_behind_a_reply_that_is_held(room: tuple[Room, Outlet]) -> None:
+    there, outlet = room
+    session = next(iter(there.mailboxes["ben"].sessions))
+    there.answer(session, framed(pack_json({"seq": 0}), Format.JSON))
+    session.send_entry(message(7))
+    assert outlet.heard() == [0, 7]
+    there.answer(session, framed(pack_json({"seq": 1}), Format.JSON))
+    there.close()
+    assert outlet.heard() == [1], "no reply is lost with the room"
 
 
 async def test_a_full_room_waits_for_the_last_post_that_is_at_the_store(

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from chat.assembly import Content, node_of
-from chat.node import route
+from chat.node import route, speech
 from chat.node.node import Node, now_ms
 from chat.node.route import HANDLERS, LATER, serve
 from chat.node.session import Caller, Session
@@ -22,6 +22,7 @@ from chat.settings import Settings
 from tests.waiting import wait_until
 
 loop = pytest.mark.asyncio
+ROOM = "open-circle"
 
 
 def test_every_command_is_handled_or_comes_later() -> None:
@@ -204,3 +205,59 @@ async def test_who_runs_ahead_is_not_read_from_until_caught_up(line: Line) -> No
     assert not line.outlet.is_reading
     await wait_until(lambda: len(line.outlet.frames) == 200)
     assert line.outlet.is_reading
+
+
+async def posting(node: Node, line: Line) -> None:
+    """Let the line's person into the room."""
+    line.sign_in("participant")
+    assert (await line.ask(type="join", id=0, room=ROOM))["type"] == "joined"
+
+
+def replies(line: Line) -> list[tuple[Any, str]]:
+    """Ids and types of the replies, without what the room heard."""
+    return [(frame["id"], frame["type"]) for frame in line.outlet.frames if frame.get("id")]
+
+
+@loop
+async def test_posts_are_answered_in_order_among_all_else(node: Node, line: Line) -> None:
+    """Those that are refused on the spot too, and what does not decode: none overtakes one before it."""
+    await posting(node, line)
+    for number in range(1, 61):
+        kind = ("post", "post", "empty", "elsewhere", "nonsense", "ping")[number % 6]
+        sent = {"type": "post", "room": ROOM, "key": f"{line.session.opened_at}-{number}", "text": "hello"}
+        if kind == "empty":
+            sent["text"] = " "
+        elif kind == "elsewhere":
+            sent["room"] = "nowhere"
+        elif kind != "post":
+            sent = {"type": kind}
+        line.say(id=number, **sent)
+    await wait_until(lambda: len(replies(line)) == 60)
+    assert [id for id, _ in replies(line)] == list(range(1, 61))
+    kinds = dict(replies(line))
+    assert [kinds[number] for number in (1, 2, 3, 4, 5)] == ["posted", "error", "error", "error", "pong"]
+
+
+@loop
+async def test_a_post_leaves_in_the_turn_that_brings_it(node: Node, line: Line) -> None:
+    await posting(node, line)
+    line.say(type="post", id=1, room=ROOM, key=f"now-{line.session.opened_at}", text="hello")
+    assert line.session.is_busy
+    assert line.session.inbox == []
+    await wait_until(lambda: not line.session.is_busy)
+    await wait_until(lambda: replies(line) != [])
+
+
+@loop
+async def test_a_fault_while_a_post_is_prepared_is_its_answer(
+    node: Node, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("what somebody wrote")
+
+    await posting(node, line)
+    monkeypatch.setattr(speech, "_args", fail)
+    answer = await line.ask(type="post", id=5, room=ROOM, key="fault", text="hello")
+    assert (answer["id"], answer["code"]) == (5, "unavailable")
+    assert "wrote" not in str(answer)
+    assert not line.session.is_busy

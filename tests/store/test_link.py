@@ -167,3 +167,26 @@ async def test_a_script_that_fails_says_no_more_than_its_first_word(link: Link) 
     with pytest.raises(Unavailable) as caught:
         await Scripts(link, lambda _: b"seal").run(Script.ACT, "t", {"op": "secret"})
     assert "secret" not in str(caught.value)
+
+
+async def test_one_callers_fault_costs_the_others_nothing(link: Link) -> None:
+    heard: list[Any] = []
+
+    def fail(reply: Any) -> None:
+        heard.append(reply)
+        raise ZeroDivisionError
+
+    link.send(("ECHO", "a"), fail)
+    link.send(("ECHO", "b"), heard.append)
+    assert await link.call("ECHO", "c") == b"c"
+    assert heard == [b"a", b"b"]
+
+
+async def test_what_cannot_leave_is_told_after_the_call_has_returned(link: Link) -> None:
+    """A caller that is told in the midst of its own call would have to expect it everywhere."""
+    heard: list[Any] = []
+    await link.close()
+    link.send(("ECHO", "a"), heard.append)
+    assert heard == []
+    await asyncio.sleep(0)
+    assert [type(reply) for reply in heard] == [Unavailable]
