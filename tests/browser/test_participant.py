@@ -144,6 +144,26 @@ async def test_leaving_at_once_clears_the_page_and_the_device(guests: Guests) ->
     assert await page.evaluate("sessionStorage.length + localStorage.length") == 0
 
 
+async def test_whom_one_hides_stays_hidden_after_a_reload(guests: Guests) -> None:
+    page, other = await guests.guest(), await guests.guest()
+    await say(other, "seen by all but one")
+    await choose(page, "seen by all but one", "Hide this person's messages")
+    await expect(page.locator(".log")).to_contain_text("You've chosen not to see this person's messages.")
+    await page.reload()
+    await expect(page.get_by_label("Write to the group")).to_be_visible()
+    await expect(page.locator(".log")).not_to_contain_text("seen by all but one")
+
+
+async def test_what_is_kept_out_reads_so_after_a_reload(guests: Guests) -> None:
+    page = await guests.guest()
+    await say(page, "buy xanax from me")
+    kept = page.locator(".item.held", has_text="buy xanax from me")
+    await expect(kept).to_contain_text("Kept out of the room")
+    await page.reload()
+    await expect(kept).to_contain_text("Kept out of the room")
+    await expect(kept).to_contain_text("Only you and our team can see this.")
+
+
 async def test_a_draft_outlives_a_reload(guests: Guests) -> None:
     page = await guests.guest()
     await page.get_by_label("Write to the group").fill("I am not sure how to say th")

@@ -237,6 +237,18 @@ async def test_everyone_knows_whether_staff_are_here(stage: Stage) -> None:
         await wait_until(lambda person=person: not person.view.state.staffed)  # type: ignore[misc]  # mypy knows no such lambda
 
 
+async def test_a_grant_to_somebody_who_is_here_shows_at_once(stage: Stage) -> None:
+    ana, ben = await stage.person("Ana"), await stage.person("Ben")
+    await stage.server.hearth("staff", "add", "--role", "facilitator", "--user", ben.id, "--room", stage.room)
+    await wait_until(lambda: ana.view.members[ben.id]["role"] == "facilitator")
+    await wait_until(lambda: ana.view.state.staffed)
+    await ben.ask("set_room", topic="Mine to set now")
+    await stage.server.hearth("staff", "revoke", ben.id)
+    await wait_until(lambda: ben.id not in ana.view.members)
+    await wait_until(lambda: not ana.view.state.staffed)
+    stage.people.remove(ben)
+
+
 async def test_a_closed_room_says_so_to_those_inside_and_to_staff(stage: Stage) -> None:
     fay, ana, _ = await guided(stage)
     await stage.server.hearth("room", "close", stage.room)

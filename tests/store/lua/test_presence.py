@@ -1,11 +1,16 @@
 """Who is in a room, once a person over all their connections and nodes."""
 
+import asyncio
+from typing import Any
+
+import msgpack
 import pytest
 from redis.asyncio import Redis
 
 from chat.store.broker import Broker
 from chat.store.keys import in_room
 from tests.stored import ANN, BEN, FAY, Scene, Who
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio
 
@@ -18,6 +23,24 @@ async def test_a_person_is_present_once_over_all_nodes(scene: Scene, broker: Bro
     assert (await broker.presence(scene.room, {**leave, "user": "ann", "node": "n1"}))["count"] == 2
     assert (await broker.presence(scene.room, {**leave, "user": "ann", "node": "n2"}))["count"] == 1
     assert [who["id"] for who in (await broker.snapshot(scene.room)).here] == ["ben"]
+
+
+async def test_whoever_comes_in_another_role_is_told_anew(scene: Scene, broker: Broker) -> None:
+    """The others see a newer grant, and a newer name, of somebody who is here already; the same again is no news."""
+    heard: list[dict[str, Any]] = []
+    up = asyncio.Event()
+
+    def hear(_: int, payload: bytes) -> None:
+        heard.append(msgpack.unpackb(payload))
+
+    broker.subscribe(scene.room, "all", hear, up.set)
+    await up.wait()
+    for who in (ANN, ANN, Who("ann", "facilitator")):
+        await scene.enter(who)
+    await wait_until(lambda: len(heard) == 2)
+    assert [event["joined"][0]["role"] for event in heard] == ["participant", "facilitator"]
+    assert {event["count"] for event in heard} == {1}
+    broker.unsubscribe(scene.room, "all")
 
 
 async def test_a_node_that_falls_silent_loses_its_people(scene: Scene, broker: Broker) -> None:
