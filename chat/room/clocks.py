@@ -52,8 +52,8 @@ _ROOM = (Group.FACILITATORS, Group.MODERATORS)
 
 LADDERS: Mapping[Severity, tuple[Call, ...]] = {
     Severity.MODERATE: (
-        Call((Group.FACILITATORS,)),
-        Call((Group.MODERATORS,)),
+        Call(_ROOM),
+        Call((Group.MODERATORS, Group.ON_CALL)),
         Call((Group.ON_CALL,), is_page=True),
         Call((Group.SUPERVISORS,), is_page=True),
     ),

@@ -42,10 +42,14 @@ def test_every_crisis_has_a_ladder_and_nothing_else_has() -> None:
 
 @pytest.mark.parametrize(
     ("severity", "to", "is_page"),
-    [("moderate", ("fay",), False), ("high", ("fay", "mia"), False), ("imminent", ("fay", "mia"), True)],
+    [
+        ("moderate", ("fay", "mia"), False),
+        ("high", ("fay", "mia"), False),
+        ("imminent", ("fay", "mia"), True),
+    ],
 )
 def test_the_opening_call(severity: str, to: tuple[str, ...], is_page: bool) -> None:
-    """Moderate: facilitators. High: moderators and back-up as well. Imminent: all together, and outside."""
+    """All of the room's staff, from high on back-up as well; imminent ones go outside at once."""
     taken = opening(flag(severity), ALL, may_page=True)
     assert (taken.to, taken.is_page, taken.tells, taken.step) == (to, is_page, None, 1)
 

@@ -104,6 +104,7 @@ local function raise(verdict, seq)
     end
     if earlier.state == 'decided' and (not is_same or verdict == 'held' or verdict == 'blocked') then
       earlier.state, earlier.decision, earlier.text = 'open', nil, flag and flag.text or text
+      earlier.attended_by = {}  -- whoever was with them has gone: a clock runs anew
     end
     earlier.verdict, earlier.seq = verdict, seq
     flag = earlier

@@ -117,10 +117,7 @@ function ops.call()
   else
     if flag.rev ~= arg.rev or not flag.next_at or flag.next_at > now then return {is_taken = false} end
     flag.step, flag.next_at = take.step, take.next_at
-    if flag.summons then
-      flag.summons = nil
-      if #flag.attended_by > 0 then undue('flag', arg.flag) end
-    end
+    flag.summons = nil
     keep_flag(flag)
   end
   local number = take.step - 1
