@@ -23,6 +23,7 @@
 | `hearth:{ROOM}:here` | hash | user to who they are and on which nodes |
 | `hearth:{ROOM}:leases` | hash | node to when its word about who is here ends |
 | `hearth:{ROOM}:clocks` | sorted set | what falls due by itself, as KIND:ID, by when |
+| `hearth:{ROOM}:unheard` | set | flags whose last call reached nobody; called again when staff come |
 | `hearth:{ROOM}:duty` | hash | user to what they said of their duty, and when |
 | `hearth:{ROOM}:watch` | hash | node to who of staff watches the room there, and until when that word holds |
 | `hearth:{ROOM}:follow_ups` | hash | flag to who asks after its author, and when |

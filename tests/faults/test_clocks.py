@@ -160,11 +160,28 @@ async def test_an_empty_chain_is_said_at_once(tmp_path: Path) -> None:
         await author.post(HIGH, "break")
         await wait_until(lambda: len(cards(author, "break")) == 2)
         assert notices(fay, "call") == []
+        # Whoever comes is called for what reached nobody until then.
         await fay.call("duty", state="on_duty")
+        await wait_until(lambda: len(notices(fay, "call")) == 2)
         await author.post(HIGH, "there")
-        await wait_until(lambda: len(notices(fay, "call")) == 1)
+        await wait_until(lambda: len(notices(fay, "call")) == 3)
         assert len(cards(author, "there")) == 1
         assert [entry["state"] for entry in audit_of(a, "duty")] == ["break", "on_duty"]
+
+
+async def test_a_flag_on_staff_goes_past_their_peers(tmp_path: Path) -> None:
+    """A moderator is called; a colleague learns only that the room needs them, and sees no flag."""
+    async with quick(tmp_path) as (a, b, _), AsyncExitStack() as stack:
+        mia = await watching(stack, b, "moderator")
+        gus = await watching(stack, b, "facilitator")
+        fay = await watching(stack, a, "facilitator")
+        await fay.join()
+        await fay.post(HIGH, "mine")
+        await wait_until(lambda: len(notices(mia, "call")) == 1)
+        await wait_until(lambda: len(notices(gus, "cover")) == 1)
+        assert "flag" not in notices(gus, "cover")[0]
+        assert gus.got("flag") == fay.got("flag") == fay.got("notice") == []
+        assert cards(fay, "mine")[0]["helplines"]
 
 
 async def test_whoever_attends_or_decides_stops_the_clock(tmp_path: Path) -> None:

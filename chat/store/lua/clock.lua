@@ -120,6 +120,7 @@ function ops.call()
     flag.summons = nil
     keep_flag(flag)
   end
+  redis.call(arg.tells == 'nobody' and 'SADD' or 'SREM', P .. 'unheard', flag.flag)
   local number = take.step - 1
   if #take.groups > 0 then
     local code = arg.is_opening and 'call' or 'missed'

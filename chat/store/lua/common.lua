@@ -155,6 +155,15 @@ local function set_clock(flag)
   end
 end
 
+-- Somebody of staff is there: what reached nobody when it was called is called again.
+local function hear_unheard()
+  for _, id in ipairs(redis.call('SMEMBERS', P .. 'unheard')) do
+    local flag = flag_of(id)
+    if flag and flag.next_at then due('open', id, now) end
+  end
+  redis.call('DEL', P .. 'unheard')
+end
+
 -- Keep a flag as it stands now, in the queue while it is open, and show it to staff. About staff: to moderators only.
 local function keep_flag(flag)
   set_clock(flag)

@@ -151,6 +151,7 @@ function ops.enter()
     announce({arg.who}, {}, {})
     mind(arg.user, 'back')
     mind_staff()
+    if rank > 1 then hear_unheard() end
   end
   return {role = arg.who.role, muted = is_running(me.muted) and tonumber(me.muted) or nil, epoch = room.epoch,
     count = redis.call('HLEN', here_key), uhead = tonumber(redis.call('HGET', P .. 'heads', arg.user) or 0)}
@@ -197,6 +198,7 @@ end
 function ops.watch()
   if #arg.watchers > 0 then
     redis.call('HSET', P .. 'watch', arg.node, cmsgpack.pack({till = now + arg.lease, users = arg.watchers}))
+    hear_unheard()
   else
     redis.call('HDEL', P .. 'watch', arg.node)
   end
