@@ -83,6 +83,7 @@ async def hello(node: Node, session: Session, command: Hello) -> Welcome:
         token=token,
         expires=caller.expires if token else None,
         hidden=list(caller.hidden) or None,
+        avoids=list((await node.people.person(caller.id)).avoids) or None if is_staff else None,
         everywhere=caller.role("*"),
         cards=[{"card": name, **card} for name, card in node.cards.items()] if is_staff else None,
     )

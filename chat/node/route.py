@@ -266,5 +266,6 @@ def _error(command: Id, refused: Refused) -> Error:
         by=refused.by,
         support=refused.support if isinstance(refused.support, Support) else None,
         flag=refused.flag,
+        anyway=refused.anyway,
         agreement={"version": agreement[0], "text": agreement[1]} if agreement else None,
     )

@@ -38,7 +38,7 @@ async def spare(node: Node, session: Session, flag: dict[str, Any]) -> None:
     why = why_another(flag, read, avoids, others)
     if why is not None:
         name = next(one["name"] for one in found if one["id"] == others[0]) or "A colleague"
-        raise Refused(ErrorCode.CONFLICT, WORDS[why].replace("{name}", name) + ANYWAY, by=name)
+        raise Refused(ErrorCode.CONFLICT, WORDS[why].replace("{name}", name) + ANYWAY, by=name, anyway=True)
 
 
 async def exposed(node: Node, session: Session, severity: str) -> None:

@@ -95,6 +95,7 @@ class Refused(Exception):
         support: object = None,
         flag: str | None = None,
         close: CloseCode | None = None,
+        anyway: bool = False,
     ) -> None:
         super().__init__(code.value)
         self.code = code
@@ -105,5 +106,7 @@ class Refused(Exception):
         self.support = support
         """What the author gets where the refused text carried a crisis signal."""
         self.flag = flag
+        self.anyway = anyway
+        """It can be had all the same, by saying so."""
         self.close = close
         """The connection ends after the answer, with this code."""

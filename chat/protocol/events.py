@@ -73,6 +73,8 @@ class Error(_Reply, tag="error", kw_only=True):
     support: Support | None = None
     flag: str | None = None
     agreement: Wire | None = None
+    anyway: bool = False
+    """Of `claim`: it can be had all the same, by `anyway`."""
 
 
 class Welcome(_Reply, tag="welcome", kw_only=True):
@@ -86,6 +88,8 @@ class Welcome(_Reply, tag="welcome", kw_only=True):
     expires: int | None = None
     hidden: list[str] | None = None
     """Whose messages the person chose not to see."""
+    avoids: list[str] | None = None
+    """To staff: topics that the person would rather not take."""
     everywhere: str | None = None
     """The role held in all rooms, where there is one."""
     cards: list[Wire] | None = None

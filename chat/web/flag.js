@@ -1,5 +1,6 @@
 /** One flag of the queue as an element: what it is, what may be done, and, once claimed, the context and the decision. */
 
+import { evidenceButton, lineOf, notesOf } from "./colleagues.js";
 import { button, clock, el, fill, icon, wait } from "./dom.js";
 import { field } from "./dialogs.js";
 import { parentOf } from "./talk.js";
@@ -44,6 +45,8 @@ export function drawFlag(flag, { app, claim, isShown, act, kept }) {
     rules(flag),
     reportsOf(flag),
     text(flag, isShown, act),
+    flag.against && el("p", { class: "hint" }, `Asks for another look at: ${flag.against.action}, ${clock(flag.against.at)}`),
+    notesOf(flag),
     holder && el("p", { class: "hint holder" }, icon("shield"), WORDS.queue.conflict(holder.name)),
     el(
       "div",
@@ -53,11 +56,12 @@ export function drawFlag(flag, { app, claim, isShown, act, kept }) {
       claim && button("Give back", act.unclaim, { class: "small", data: { act: "unclaim" } }),
       flag.author?.role === "participant" && !parentOf(flag.room)
         && button("Talk privately", () => app.talks.offer(flag.room, flag.author), { class: "small", data: { act: "talk" } }),
+      button("A word to colleagues", act.note, { class: "small quiet", data: { act: "note" } }),
       button("Write to them", () => app.whisper(flag.room, flag.author), { class: "small quiet", data: { act: "whisper" } }),
       flag.seq && button("Go to the message", () => app.openRoom(flag.room, flag.seq), { class: "small quiet", data: { act: "goto" } }),
     ),
   );
-  if (claim) node.append(contextOf(claim.context, app), kept?.querySelector(".decision") ?? decision(flag, claim, act, app.mayBan));
+  if (claim) node.append(contextOf(claim.context, app, flag), kept?.querySelector(".decision") ?? decision(flag, claim, act, app.mayBan));
   return node;
 }
 
@@ -121,7 +125,7 @@ export function marked(words, reasons) {
   return parts;
 }
 
-function contextOf(context = {}, app) {
+function contextOf(context = {}, app, about) {
   const lines = (events = []) =>
     events.filter((event) => event.type === "message").map((event) =>
       el(
@@ -135,18 +139,26 @@ function contextOf(context = {}, app) {
     && el("details", { class: "context" }, el("summary", {}, `${title} (${items.length})`), el("ol", {}, items));
   const earlier = (context.earlier ?? []).map((flag) =>
     el("li", {}, `${SEVERITIES[flag.severity]?.word ?? ""}, ${KINDS[flag.kind] ?? flag.kind}, ${new Date(flag.opened_at).toLocaleDateString()}`,
-      flag.decision?.action && el("span", { class: "hint" }, ` ${flag.decision.action}`)));
+      flag.decision?.action && el("span", { class: "hint" }, ` ${flag.decision.action}`),
+      " ",
+      evidenceButton(flag, app)));
+  const first = about.against && (context.earlier ?? []).find((flag) => flag.flag === about.against.flag);
+  const reports = (context.reports ?? []).map((report) => el("li", {}, `${clock(report.at)}: ${report.reason || "no words added"}`));
   return el(
     "div",
     { class: "contexts" },
+    first && el("div", { class: "row" }, evidenceButton(first, app)),
+    lineOf(context.line),
     part("Around it", lines(context.around)),
     part("What they wrote lately", lines(context.recent)),
     part("Earlier flags about them", earlier),
+    part("Reports", reports),
   );
 }
 
 /** What a moderator may decide of this flag: pairs of action and words, in order. A ban is for those of all rooms. */
 export function choices(flag, mayBan) {
+  if (flag.against) return [["approve", WORDS.queue.takenBack], ["dismiss", WORDS.queue.upheld]];
   const waits = flag.verdict === "held" || flag.verdict === "blocked";
   const isMessage = Boolean(flag.seq) || waits;
   const risk = isRiskOnly(flag);

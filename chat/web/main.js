@@ -29,6 +29,7 @@ class App {
   skew = 0;
   hidden = new Set();
   cards = [];
+  avoids = [];
   connection = null;
   #everywhere = null;
   #rooms = [];
@@ -152,6 +153,7 @@ class App {
     this.limits = welcome.limits ?? {};
     this.hidden = new Set(welcome.hidden ?? []);
     this.cards = welcome.cards ?? [];
+    this.avoids = welcome.avoids ?? [];
     this.#everywhere = welcome.everywhere;
     this.#rooms = welcome.rooms ?? [];
     if (welcome.server?.time) this.skew = welcome.server.time - Date.now();

@@ -5,11 +5,16 @@
  * that a break can be suggested.
  */
 
-import { announce, el, fill, say, wait } from "./dom.js";
+import { chooseTopics, takeAnyway, writeNote } from "./colleagues.js";
+import { field } from "./dialogs.js";
+import { announce, button, el, fill, say, wait } from "./dom.js";
 import { clockText, drawFlag, dueText } from "./flag.js";
-import { problemText, SEVERITIES, WORDS } from "./words.js";
+import { KINDS, problemText, SEVERITIES, WORDS } from "./words.js";
 
 const HEAVY = 12;
+const FEW = 50;
+const LEAST = Object.fromEntries(["imminent", "high", "moderate", "low"].map((name) => [name, `${SEVERITIES[name].word} and above`]));
+const KINDS_SHOWN = { message: KINDS.message, report: KINDS.report, help: KINDS.help, appeal: KINDS.appeal };
 
 const RISE = 900_000;
 const CEILING = 3;
@@ -46,6 +51,11 @@ export class QueueView {
   #list;
   #rest;
   #empty;
+  #counted;
+  #more;
+  #least;
+  #kind;
+  #isMore = false;
   #timer;
 
   constructor(app, { onCount, head }) {
@@ -54,7 +64,15 @@ export class QueueView {
     this.#rest = el("p", { class: "notice", role: "status", hidden: true }, WORDS.queue.break);
     this.#empty = el("p", { class: "hint" }, WORDS.queue.empty);
     this.#list = el("ul", { class: "flags" });
-    this.node = el("div", { class: "queue" }, head, this.#rest, this.#empty, this.#list);
+    this.#counted = el("p", { class: "hint counts" });
+    this.#more = el("p", { class: "hint", hidden: true }, WORDS.queue.more);
+    const any = (words, of) => [["", words], ...Object.entries(of)];
+    this.#least = field({ name: "severity", label: "Severity", kind: "select", options: any("Any severity", LEAST) });
+    this.#kind = field({ name: "kind", label: "Kind", kind: "select", options: any("Any kind", KINDS_SHOWN) });
+    for (const one of [this.#least, this.#kind]) one.input.addEventListener("change", () => this.#show());
+    const topics = button("Topics you'd rather not take…", () => chooseTopics(app), { class: "small quiet" });
+    const choose = el("div", { class: "row choose" }, this.#least.node, this.#kind.node, topics);
+    this.node = el("div", { class: "queue" }, head, this.#rest, this.#counted, choose, this.#empty, this.#list, this.#more);
     this.#timer = setInterval(() => this.#tick(), 1_000);
   }
 
@@ -67,6 +85,7 @@ export class QueueView {
     try {
       const queue = await this.#app.connection.send("watch");
       this.#flags = new Map(queue.flags.map((flag) => [flag.flag, flag]));
+      this.#isMore = Boolean(queue.more);
       for (const id of this.#claims.keys()) {
         if (this.#flags.get(id)?.claimed_by?.id !== this.#app.me.id) this.#claims.delete(id);
       }
@@ -102,7 +121,9 @@ export class QueueView {
   }
 
   #show() {
-    const order = inOrder(this.#flags.values(), Date.now() + (this.#app.skew ?? 0));
+    const now = Date.now() + (this.#app.skew ?? 0);
+    const all = inOrder(this.#flags.values(), now);
+    const order = all.filter((flag) => this.#claims.has(flag.flag) || this.#isWanted(flag));
     const keep = new Set(order.map((flag) => flag.flag));
     for (const [id, known] of this.#nodes) {
       if (keep.has(id)) continue;
@@ -117,7 +138,40 @@ export class QueueView {
       before = known.node;
     }
     this.#empty.hidden = order.length > 0;
-    this.#onCount(order.length, order[0]?.severity);
+    fill(this.#empty, all.length ? WORDS.queue.none : WORDS.queue.empty);
+    fill(this.#counted, all.length ? WORDS.queue.counts({
+      open: all.length,
+      claimed: all.filter((flag) => flag.claimed_by && flag.lease_until > now).length,
+      late: all.filter((flag) => flag.due_at < now && !flag.attended_by?.length).length,
+    }) : "");
+    this.#more.hidden = !this.#isMore;
+    this.#onCount(all.length, all[0]?.severity);
+    if (this.#isMore && all.length < FEW) {
+      this.#isMore = false;
+      this.watch();
+    }
+  }
+
+  #isWanted(flag) {
+    const least = this.#least.read();
+    const kind = this.#kind.read();
+    return (!least || SEVERITIES[flag.severity].rank >= SEVERITIES[least].rank) && (!kind || flag.kind === kind);
+  }
+
+  /** Take a flag; where a colleague who is free had better, only after saying so. */
+  async #claim(id, anyway) {
+    let reply;
+    try {
+      reply = await this.#app.connection.send("claim", { flag: id, ...anyway });
+    } catch (problem) {
+      if (!problem.reply?.anyway) throw problem;
+      await takeAnyway(problem.reply.text, () => this.#claim(id, { anyway: true }));
+      return;
+    }
+    this.#flags.set(id, reply.flag);
+    this.#claims.set(id, { context: reply.context, until: reply.lease_until - (this.#app.skew ?? 0) });
+    this.#show();
+    this.#nodes.get(id)?.node.querySelector("h3")?.focus();
   }
 
   #draw(flag) {
@@ -149,14 +203,8 @@ export class QueueView {
         this.#show();
       },
       attend: () => this.#try(() => connection.send("attend", { flag: id }), "The clock is stopped. They are told that somebody is there."),
-      claim: () => this.#try(async () => {
-        const reply = await connection.send("claim", { flag: id });
-        this.#flags.set(id, reply.flag);
-        const skew = this.#app.skew ?? 0;
-        this.#claims.set(id, { context: reply.context, until: reply.lease_until - skew });
-        this.#show();
-        this.#nodes.get(id)?.node.querySelector("h3")?.focus();
-      }),
+      claim: () => this.#try(() => this.#claim(id)),
+      note: () => this.#try(() => writeNote(flag, this.#app, this.#claims.has(id))),
       renew: () => this.#try(async () => {
         const reply = await connection.send("claim", { flag: id });
         const claim = this.#claims.get(id);

@@ -128,6 +128,18 @@ export const WORDS = {
     done: "Decided. Thank you for looking after this.",
     sanction: "This is about the person's own safety, so no sanction goes with it.",
     noteHint: "Stays within the team.",
+    noted: "Your colleagues can see it now.",
+    opinion: (name) => `${name || "A colleague"} asks what you think.`,
+    safeguarding: "A child may be at risk",
+    evidence: "This was put aside when it was decided. Who opens it, when and why is kept.",
+    evidenceHint: "Close this when you have read it.",
+    topics: "Colleagues who are free are offered flags about these first. You can always take one all the same.",
+    topicsKept: "Kept. Thank you for looking after yourself.",
+    more: "There is more behind these. They come up as you go.",
+    none: "Nothing of this kind is waiting.",
+    counts: ({ open, claimed, late }) => `${open} open, ${claimed} with somebody, ${late} late`,
+    takenBack: "Take the decision back",
+    upheld: "Leave it as it was",
     textHint: "Optional. Goes to the person, and to nobody else.",
     next: (left) => `The next of us is called in ${left}`,
     calling: "The next of us is being called",
@@ -191,11 +203,21 @@ export const SEVERITIES = {
   imminent: { word: "Imminent", rank: 4 },
 };
 
+export const TOPICS = {
+  suicide: "Suicide",
+  self_harm: "Self-harm",
+  overdose: "Overdose",
+  abuse: "Abuse",
+  violence: "Violence",
+  eating_disorder: "Eating",
+};
+
 export const KINDS = {
   message: "Message",
   report: "Report",
   help: "Asked for help",
   appeal: "Appeal",
+  sanction: "Decision",
 };
 
 export const PHASES = {
