@@ -112,10 +112,19 @@ class Clocks:
                 found = await self._node.broker.clock(room, {"op": "look", "most": MOST})
                 staff = [as_staff(one) for one in found["staff"]]
                 for item in found["due"]:
-                    await self._take(room, item, staff, int(found["now"]))
+                    await self._try(room, item, staff, int(found["now"]))
         finally:
             self._looking.discard(room)
             self._again.discard(room)
+
+    async def _try(self, room: str, item: dict[str, Any], staff: Sequence[Staff], now: int) -> None:
+        """Take one thing. What is wrong with it must not keep back what is due after it."""
+        try:
+            await self._take(room, item, staff, now)
+        except Unavailable:
+            raise
+        except Exception as error:
+            log.exception("clocks.failed", kind=item["kind"], room=room, error=type(error).__name__)
 
     async def _take(self, room: str, item: dict[str, Any], staff: Sequence[Staff], now: int) -> None:
         match item["kind"]:
