@@ -144,6 +144,9 @@ async def _seen(node: Node, room: str, flag: dict[str, Any]) -> bytes:
 async def decide(node: Node, session: Session, command: Decide) -> Ok:
     """Decide a claimed flag; the loser of two is told who was first."""
     room, _, flag = await find(node, session, command.flag, "decide")
+    if len(command.note) > node.settings.limits.note:
+        limit = node.settings.limits.note
+        raise Refused(ErrorCode.TOO_LONG, f"Please keep the note to {limit} characters.")
     warning = judge_label(node, command.warning, node.settings.limits.warning)
     if command.action == "warn" and not warning:
         raise Refused(ErrorCode.BAD_REQUEST, "Please say what the warning is about.")

@@ -93,6 +93,12 @@ const DRAWN = {
         && el("div", { class: "row" }, button("Ask for another look", () => act.appeal(source.flag), { class: "small" })),
     ]);
   },
+  muted(node, { source }, { act }) {
+    privately(node, WORDS.help.forYou, source, [
+      el("p", {}, source.text),
+      el("div", { class: "row" }, button("Ask for another look", () => act.appeal(source.flag), { class: "small" })),
+    ]);
+  },
   aside(node, { source }, { act }) {
     const words = WORDS.talk;
     const isMine = source.with?.role === "participant";

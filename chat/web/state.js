@@ -146,7 +146,10 @@ const FOLDS = {
     const notes = state.own.notes.filter((one) => one.type !== "aside" || one.side_room !== event.side_room);
     return own(state, { notes: event.is_over ? notes : [...notes, event] });
   },
-  muted: (state, event) => ({ ...state, you: { ...state.you, muted_until: event.until } }),
+  muted: (state, event) => {
+    const muted = { ...state, you: { ...state.you, muted_until: event.until } };
+    return event.flag ? note(muted, event) : muted;
+  },
   unmuted: (state) => ({ ...state, you: { ...state.you, muted_until: null } }),
   removed: (state, event) => own(state, { removed: { until: event.until, text: event.text } }),
 

@@ -74,6 +74,41 @@ async def test_retracted_and_replaced_texts_are_found_nowhere(tmp_path: Path, re
             assert MARK not in str(page) + str(back.joined)
 
 
+async def test_a_decided_text_is_found_nowhere_once_it_expired(tmp_path: Path, reach: Reach) -> None:
+    """Held, blocked and taken-down texts are staff's alone for a while, in one key each, and then nobody's (I24)."""
+    kept = {"HEARTH_REVIEW__EVIDENCE_DAYS": "0.00005"}
+    async with (
+        serving(tmp_path / "data", env=kept) as server,
+        server.client() as one,
+        server.client("facilitator") as staff,
+        server.client("moderator") as mo,
+    ):
+        for number in range(reach(5, 100)):
+            seq = (await one.post(f"{words(number)} {MARK}", f"a{number}"))["seq"]
+            await staff.call("retract", room=ROOM, seq=seq, reason="names somebody")
+            held = await one.post(
+                f"i took all the pills an hour ago, goodbye {MARK} {words(number)}", f"b{number}"
+            )
+            await mo.call("claim", flag=held["flag"], anyway=True)
+            await mo.call("decide", flag=held["flag"], action="retract", note="method")
+        held = await one.post(f"i took all the pills an hour ago, goodbye {MARK}", "last")
+        await mo.call("claim", flag=held["flag"], anyway=True)
+        await mo.call("decide", flag=held["flag"], action="retract", note="method")
+        left = holders(server, MARK)
+        assert left
+        assert all(b":evidence:" in key for key in left), "apart from flags, logs, private logs and receipts"
+        opened = await mo.call("evidence", flag=held["flag"], purpose="to see")
+        assert MARK in opened["text"]
+        await wait_until(lambda: holders(server, MARK) == [], 30)
+        assert (await mo.ask("evidence", flag=held["flag"], purpose="to see"))["code"] == "not_found"
+        with behind(server) as store:
+            store.bgrewriteaof()
+            await wait_until(lambda: not store.info("persistence")["aof_rewrite_in_progress"], 20)
+        for path in (tmp_path / "data").rglob("*"):
+            if path.is_file():
+                assert MARK.encode() not in path.read_bytes(), path
+
+
 NAME = "Quendelhorn"
 
 

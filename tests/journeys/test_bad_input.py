@@ -186,3 +186,38 @@ async def test_an_expired_token_ends_for_good(stage: Stage) -> None:
     assert ended.value.code == 4501
     assert ended.value.refused is not None
     assert ended.value.refused.code == "unauthenticated"
+
+
+async def test_review_of_what_cannot_be_reviewed(stage: Stage) -> None:
+    """Unknown, decided, another room's, not claimed, a note too long, beyond one's role: said, and nothing done."""
+    mo, fay, ana = [
+        await stage.person(name, role)
+        for name, role in (("Mo", "moderator"), ("Fay", "facilitator"), ("Ana", "participant"))
+    ]
+    await mo.ask("set_room", hold="all")
+    flag = (await ana.say("Good evening."))["flag"]
+    decision = {"action": "approve", "note": "n", "room": None}
+    await mo.refused("not_found", "decide", flag=f"f_none.{stage.room}", **decision)
+    await mo.refused("conflict", "decide", flag=flag, **decision)
+    await fay.refused("forbidden", "decide", flag=flag, **decision)
+    await mo.ask("claim", flag=flag, room=None)
+    await mo.refused("too_long", "decide", flag=flag, action="approve", note="n" * 501, room=None)
+    await mo.refused("bad_request", "decide", flag=flag, action="praise", note="n", room=None)
+    await mo.refused("bad_request", "decide", flag=flag, action="dismiss", note="n", room=None)
+    await mo.ask("decide", flag=flag, **decision)
+    for command in ("claim", "decide", "note"):
+        more = (
+            decision
+            if command == "decide"
+            else {"room": None, **({"text": "t"} if command == "note" else {})}
+        )
+        await mo.refused("conflict", command, flag=flag, **more)
+    out = await stage.visitor("Otto", "moderator", "open-circle")
+    for command, fields in (
+        ("evidence", {"purpose": "p"}),
+        ("note", {"text": "t"}),
+        ("appeal", {"text": "t"}),
+    ):
+        await out.refused("not_found", command, flag=flag, room=None, **fields)
+    await mo.refused("bad_request", "evidence", flag=flag, purpose=" ", room=None)
+    await ana.refused("conflict", "appeal", flag=flag, text="It was approved.", room=None)
