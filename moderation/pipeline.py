@@ -183,10 +183,14 @@ class Pipeline:
     def _read_joined(
         self, joined: str, offset: int, modes: tuple[Mode, ...], findings: Findings, whole: tuple[int, int]
     ) -> None:
-        """Hits that begin in an earlier message and end in this one."""
+        """Hits that begin in an earlier message and end in this one.
+
+        What the earlier words said by themselves was judged as they came: it is no fault of those that follow.
+        """
         text = Folded(joined, joined)
+        before = Folded(joined[:offset], joined[:offset])
         mended = self._mender.mend(text)
-        for one in (text, mended):
+        for one, part in ((text, before), (mended, self._mender.mend(before) or before)):
             if one is None:
                 continue
             across = [
@@ -195,6 +199,8 @@ class Pipeline:
             ]  # fmt: skip
             if not across:
                 continue
+            said = {(hit.rule, hit.start) for hit in self.rules.hits(part.plain)}
+            across = [hit for hit in across if (hit.rule, hit.start) not in said]
             inner = Findings([], set())
             read_hits(self.rules, self._words, modes, one, across, inner)
             for found in inner.found:

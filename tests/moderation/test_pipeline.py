@@ -198,6 +198,16 @@ def test_repeats_are_refused(pipeline: Pipeline) -> None:
     assert pipeline.judge("thank you", author="a", context=short, now=500).action is Action.DELIVER
 
 
+def test_what_was_judged_does_not_hold_what_follows(pipeline: Pipeline) -> None:
+    """A better version after a blocked one is read by itself; a sentence cut in two is read as one."""
+    better = "The side effects are hard on me."
+    said = _said(pipeline, ("a", "buy xanax from me"))
+    assert pipeline.judge("buy xanax from me", author="a").action is not Action.DELIVER
+    assert pipeline.judge(better, author="a", context=said).action is Action.DELIVER
+    split = pipeline.judge("xanax from me", author="a", context=_said(pipeline, ("a", "buy")))
+    assert split.action is not Action.DELIVER
+
+
 def test_the_take_back_clears_nothing(pipeline: Pipeline) -> None:
     """After a disclosure "just joking" neither raises nor hides: the earlier reading stays in the context."""
     said = _said(pipeline, ("a", "I am going to kill myself"))
