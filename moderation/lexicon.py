@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,11 @@ class Lexicon:
         for one in lists:
             self.lists.setdefault(one.name, []).append(one)
         self._expanded: dict[str, str] = {}
+
+    def learn(self, name: str, words: tuple[str, ...]) -> None:
+        """Add words that another file gives to a list, which must be there; KeyError with its name otherwise."""
+        first = self.lists[name][0]
+        self.lists[name].append(replace(first, source="another file", words=words))
 
     def words(self, name: str) -> tuple[str, ...]:
         """The words of a list in all languages, none if there is no such list."""

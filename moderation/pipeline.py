@@ -14,6 +14,7 @@ from moderation.message import EMPTY, Reading, Remark
 from moderation.policy import decide
 from moderation.rules import Hit, Kind, Mode, Rule, RuleError, RuleSet, load_rules
 from moderation.scope import Words
+from moderation.services import read_services
 from moderation.signals import Finding, Findings, compound, read_hits
 from moderation.text import Folded, fold
 from moderation.verdict import Action, Judgement, Reason, Severity
@@ -130,7 +131,7 @@ class Pipeline:
             heard = gather(context, author, now)
             self._in_context(folded, findings, heard, reading, modes, whole, staff=staff, is_paced=is_paced)
         self._check(deadline)
-        answers = decide(self.rules, text, findings)
+        answers = decide(self.rules, text, findings, self.rules.allowed.get(profile, ()))
         score = alone
         if findings.severity != reading.severity:
             score = self._classifier.score(raw, findings.severity)
@@ -257,14 +258,15 @@ class Pipeline:
 
     def speaks(self, rule: Rule, example: str) -> bool:
         """Whether the rule holds for a text by itself, whatever profile it is live in."""
-        modes = self.rules.all_live
+        modes, index = self.rules.all_live, self.rules.by_id[rule.id]
         folded = fold(example)
         findings = Findings([], set())
-        read_hits(self.rules, self._words, modes, folded, self.rules.hits(folded.plain), findings)
-        mended = self._mender.mend(folded)
-        if mended is not None:
-            read_hits(self.rules, self._words, modes, mended, self.rules.hits(mended.plain), findings)
-        compound(self.rules, modes, findings, (0, len(example)))
+        for one in (folded, self._mender.mend(folded)):
+            if one is not None:
+                hits = self.rules.hits(one.plain) if rule.needs else self.rules.hits_of(index, one.plain)
+                read_hits(self.rules, self._words, modes, one, hits, findings)
+        if rule.needs:
+            compound(self.rules, modes, findings, (0, len(example)))
         return any(one.rule.id == rule.id for one in findings.found)
 
     def _check(self, deadline: float) -> None:
@@ -282,11 +284,15 @@ def _bars_name(rule: Rule) -> bool:
 
 
 def load(config: Path) -> Pipeline:
-    """The pipeline of a configuration folder (`rules/`, `lexicons/`); RuleError says what is wrong in it."""
+    """The pipeline of a folder with `rules/`, `lexicons/`, `helplines.toml`; RuleError says what is wrong there."""
     lexicon = load_lexicon(config / "lexicons")
+    services = config / "helplines.toml"
+    if "numbers.services" in lexicon.lists:
+        lexicon.learn("numbers.services", read_services(services))
     rules = load_rules(config / "rules", lexicon)
     digest = hashlib.sha256()
-    for path in sorted((*(config / "rules").glob("*.toml"), *(config / "lexicons").glob("*.toml"))):
+    files = (*(config / "rules").glob("*.toml"), *(config / "lexicons").glob("*.toml"), services)
+    for path in filter(Path.exists, sorted(files)):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     classifier = load_classifier()
     digest.update(classifier.digest)
@@ -309,6 +315,7 @@ def prove(pipeline: Pipeline) -> None:
             for example in rule.spare
             if pipeline.speaks(rule, example)
         ]
+        pipeline.rules.forget()
     if wrong:
         first, *others = wrong
         raise RuleError(first.file, first.line, "; ".join((first.why, *map(str, others))))

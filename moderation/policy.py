@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from moderation.checks import host_of, may_link
 from moderation.rules import Kind, Mode, RuleSet
 from moderation.signals import Findings
+from moderation.text import fold
 from moderation.verdict import Action, Category, Reason, Severity
 
 MASKED = "[removed]"
@@ -26,8 +28,11 @@ class Answers:
     text: str
 
 
-def decide(rules: RuleSet, text: str, findings: Findings) -> Answers:
-    """The table of CARE: unsafe content decides the action, risk the severity, and help never silences."""
+def decide(rules: RuleSet, text: str, findings: Findings, allowed: tuple[str, ...] = ()) -> Answers:
+    """The table of CARE: unsafe content decides the action, risk the severity, and help never silences.
+
+    `allowed` are the hosts that this room lets everybody name.
+    """
     if not findings.found:
         return Answers(Action.DELIVER, Severity.NONE, False, (), (), (), text)
     action = Action.DELIVER
@@ -38,7 +43,9 @@ def decide(rules: RuleSet, text: str, findings: Findings) -> Answers:
     weight: dict[Category, int] = {}
     for one in findings.found:
         rule = one.rule
-        if rule.kind is Kind.CUE:
+        if rule.kind is Kind.CUE or (
+            allowed and rule.check == "link" and _is_allowed(text, one.span, allowed)
+        ):
             continue
         risk = rule.kind is Kind.SIGNAL
         reason = Reason(rule.id, one.span, rule.text, risk)
@@ -66,6 +73,11 @@ def decide(rules: RuleSet, text: str, findings: Findings) -> Answers:
     if severity >= Severity.MODERATE and not categories:
         categories = (_UNKNOWN,)
     return Answers(action, severity, flag, categories, tuple(reasons), tuple(shadow), redact(text, masks))
+
+
+def _is_allowed(text: str, span: tuple[int, int], allowed: tuple[str, ...]) -> bool:
+    """Whether a link leads to where this room lets everybody lead."""
+    return may_link(host_of(fold(text[slice(*span)]).plain), allowed)
 
 
 def keep(reasons: list[Reason], new: Reason) -> None:

@@ -1,7 +1,7 @@
 """Rules: read from TOML, checked, compiled into one filter, and tried on their own examples at load."""
 
 import re as stdlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -45,6 +45,7 @@ _FIELDS = frozenset(
      "match", "spare")
 )  # fmt: skip
 _LISTS = ("patterns", "unless", "facets", "heeds", "needs", "after", "heard", "match", "spare")
+_HOST = stdlib.compile(r"[a-z0-9\-]+(?:\.[a-z0-9\-]+)+\Z")
 _ID = stdlib.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+\Z")
 _MOST = 12  # hits read per pattern: a text that repeats one phrase says it once
 
@@ -96,7 +97,6 @@ class Hit:
     end: int
 
 
-ABSENT = r"\x02absent"  # no plain form has this character
 _END = END.encode()
 _LEAD = frozenset(b" \n,(:")
 
@@ -105,62 +105,76 @@ class RuleSet:
     """All rules compiled: one filter over atoms, and each pattern by itself for where it hit."""
 
     def __init__(
-        self, rules: tuple[Rule, ...], lexicon: Lexicon, profiles: Mapping[str, Mapping[str, Mode]]
+        self,
+        rules: tuple[Rule, ...],
+        lexicon: Lexicon,
+        profiles: Mapping[str, Mapping[str, Mode]],
+        allowed: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         self.rules = rules
         self.lexicon = lexicon
         self.profiles: dict[str, tuple[Mode, ...]] = {
             name: tuple(_mode_of(rule, modes) for rule in rules) for name, modes in profiles.items()
         }
+        self.allowed = dict(allowed or {})
+        """By profile, the hosts that may be named besides those that may be named everywhere."""
         self.all_live = (Mode.LIVE,) * len(rules)
         self.by_id = {rule.id: index for index, rule in enumerate(rules)}
         self.compounds = tuple(index for index, rule in enumerate(rules) if rule.needs)
         self._owner: list[int] = []
-        self._gates: dict[int, list[int]] = {}
-        self._compiled: list[Any] = []
+        self._patterns: list[str] = []
+        self._compiled: dict[int, Any] = {}
         self._unless: dict[int, tuple[Any, ...]] = {}
-        self._filter = re2.Filter()
-        self._build()
+        self._behind: list[_Sieve] = []
+        self._sieve = self._build()
 
-    def _build(self) -> None:
-        options, marking = _options(), _options(capture=True)
-        gates: dict[str, list[int]] = {}
+    def _build(self) -> "_Sieve":
+        """Patterns without a gate and the gates in the sieve that comes first; behind each gate is another."""
+        open_ones: list[tuple[int, str]] = []
+        gated: dict[str, list[tuple[int, str]]] = {}
         for index, rule in enumerate(self.rules):
             for pattern in rule.patterns:
-                if rule.gate:
-                    gates.setdefault(rule.gate, []).append(len(self._owner))
+                part = gated.setdefault(rule.gate, []) if rule.gate else open_ones
+                part.append((len(self._owner), pattern))
                 self._owner.append(index)
-                self._compiled.append(re2.compile(pattern.encode(), marking))
-                # A gated pattern keeps its place, so that numbers are in step.
-                self._filter.Add((ABSENT if rule.gate else pattern).encode(), options)
-            if rule.unless:
-                self._unless[index] = tuple(re2.compile(one.encode(), options) for one in rule.unless)
-        for gate, patterns in gates.items():
-            self._gates[self._filter.Add(gate.encode(), options)] = patterns
-        self._canary = self._filter.Add(END.encode(), options)
-        self._filter.Compile()
+                self._patterns.append(pattern)
+        self._behind = [_Sieve(patterns) for patterns in gated.values()]
+        return _Sieve([*open_ones, *enumerate(gated, len(self._owner))])
 
     def hits(self, plain: str) -> list[Hit]:
         """Where rules match a plain text. Raises RuntimeError when the filter itself gave up."""
         encoded = plain.encode()
-        found = self._filter.Match(encoded + _END)
-        if not found or found[-1] != self._canary:
-            raise RuntimeError("the rule filter gave no answer")
-        if len(found) == 1:
-            return []
         hits: list[Hit] = []
-        for pattern in found[:-1]:
-            for one in self._gates.get(pattern, (pattern,)):
-                hits += self._find(one, encoded)
+        for number in self._sieve.passed(encoded):
+            gate = number - len(self._owner)
+            for pattern in (number,) if gate < 0 else self._behind[gate].passed(encoded):
+                hits += self._find(pattern, encoded)
         if hits and len(encoded) != len(plain):
             hits = _in_characters(hits, encoded)
         hits.sort(key=_place)
         return hits
 
+    def forget(self) -> None:
+        """Give back the memory of patterns that were compiled for texts that will not come again."""
+        self._compiled.clear()
+        self._unless.clear()
+
+    def hits_of(self, rule: int, plain: str) -> list[Hit]:
+        """Where one rule matches a plain text, as `hits` would have it."""
+        encoded = plain.encode()
+        gate = self.rules[rule].gate
+        if gate and re2.search(gate.encode(), encoded) is None:
+            return []
+        own = (pattern for pattern, owner in enumerate(self._owner) if owner == rule)
+        return _in_characters([hit for pattern in own for hit in self._find(pattern, encoded)], encoded)
+
     def _find(self, pattern: int, encoded: bytes) -> Iterator[Hit]:
         """The hits of one pattern, in bytes."""
         owner = self._owner[pattern]
-        compiled = self._compiled[pattern]
+        compiled = self._compiled.get(pattern)
+        if compiled is None:  # what never hits anything takes no memory
+            compiled = re2.compile(self._patterns[pattern].encode(), _options(capture=True))
+            self._compiled[pattern] = compiled
         detail = min(compiled.groups, 1)  # a group in a pattern marks what of the hit is meant
         check = CHECKS.get(self.rules[owner].check)
         most = len(encoded) if self.rules[owner].action is Action.MASK else _MOST
@@ -187,9 +201,11 @@ class RuleSet:
 
     def _vetoes(self, owner: int, encoded: bytes) -> list[tuple[int, int]]:
         """Where the rule is undone, apart from each other, the first last."""
-        spans = sorted(
-            veto.span() for one in self._unless.get(owner, ()) for veto in one.finditer(encoded)
-        )  # fmt: skip
+        unless = self._unless.get(owner)
+        if unless is None:
+            unless = tuple(re2.compile(one.encode(), _options()) for one in self.rules[owner].unless)
+            self._unless[owner] = unless
+        spans = sorted(veto.span() for one in unless for veto in one.finditer(encoded))
         apart: list[tuple[int, int]] = []
         for first, last in spans:
             if apart and first <= apart[-1][1]:
@@ -197,6 +213,26 @@ class RuleSet:
             else:
                 apart.append((first, last))
         return apart[::-1]
+
+
+class _Sieve:
+    """Patterns behind one filter, each with its number."""
+
+    def __init__(self, patterns: Sequence[tuple[int, str]]) -> None:
+        self._numbers = [number for number, _ in patterns]
+        self._filter = re2.Filter()
+        options = _options()
+        for _, pattern in patterns:
+            self._filter.Add(pattern.encode(), options)
+        self._filter.Add(_END, options)
+        self._filter.Compile()
+
+    def passed(self, encoded: bytes) -> list[int]:
+        """The numbers of those that may hit a text. Raises RuntimeError when the filter gave up."""
+        found = self._filter.Match(encoded + _END)
+        if not found or found[-1] != len(self._numbers):
+            raise RuntimeError("the rule filter gave no answer")
+        return [self._numbers[one] for one in found[:-1]]
 
 
 def _place(hit: Hit) -> tuple[int, int]:
@@ -230,10 +266,11 @@ def load_rules(folder: Path, lexicon: Lexicon) -> RuleSet:
     rules: list[Rule] = []
     places: dict[str, tuple[str, int]] = {}
     profiles: dict[str, dict[str, Mode]] = {"default": {}}
+    allowed: dict[str, tuple[str, ...]] = {}
     for path in sorted(folder.glob("*.toml")):
         table, text = parse(path)
-        if set(table) - {"rule", "profile"}:
-            raise RuleError(path.name, 1, "only [[rule]] and [profile.NAME] tables are known")
+        if set(table) - {"rule", "profile", "allow"}:
+            raise RuleError(path.name, 1, "only [[rule]], [profile.NAME] and [allow] tables are known")
         for entry in table.get("rule", []):
             rule, line = _rule(path.name, text, entry, lexicon)
             if rule.id in places:
@@ -242,8 +279,22 @@ def load_rules(folder: Path, lexicon: Lexicon) -> RuleSet:
             rules.append(rule)
         for name, modes in table.get("profile", {}).items():
             profiles.setdefault(name, {}).update(_profile(path.name, text, name, modes))
+        allowed |= _allowed(path.name, text, table.get("allow", {}), profiles)
     _references(rules, places)
-    return RuleSet(tuple(rules), lexicon, profiles)
+    return RuleSet(tuple(rules), lexicon, profiles, allowed)
+
+
+def _allowed(file: str, text: str, table: Any, profiles: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """`[allow]`: for a profile of this file or one before it, the hosts that may be named."""
+    if not isinstance(table, dict):
+        raise RuleError(file, 1, "allow: a table of profile = hosts")
+    for name, hosts in table.items():
+        line = next((n for n, row in enumerate(text.split("\n"), 1) if row.startswith(f"{name} ")), 1)
+        if name not in profiles:
+            raise RuleError(file, line, f"allow: no profile named {name}")
+        if not isinstance(hosts, list) or not all(isinstance(one, str) and _HOST.match(one) for one in hosts):
+            raise RuleError(file, line, f"allow: {name} must be a list of hosts, such as example.org")
+    return {name: tuple(hosts) for name, hosts in table.items()}
 
 
 def _references(rules: list[Rule], places: Mapping[str, tuple[str, int]]) -> None:

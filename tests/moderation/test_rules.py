@@ -28,6 +28,7 @@ def copy(config: Path, tmp_path: Path) -> Path:
     """A configuration that a test may change."""
     shutil.copytree(config / "rules", tmp_path / "rules")
     shutil.copytree(config / "lexicons", tmp_path / "lexicons")
+    shutil.copy(config / "helplines.toml", tmp_path)
     return tmp_path
 
 
@@ -90,6 +91,27 @@ def test_the_longest_prefix_decides(copy: Path) -> None:
         (RULE + RULE, "second rule"),
         (RULE + '[profile.x]\n"room" = "loud"\n', "loud"),
         (RULE + "[other]\n", "only"),
+        (RULE.replace("tier = 1", 'tier = 1\ngate = "pear("'), "gate"),
+        (RULE.replace("tier = 1", 'tier = 1\ngate = "<fruits>"'), "gate: no list named fruits"),
+        (RULE.replace("tier = 1", 'tier = 1\ngate = "plum"'), "must match but does not"),
+        (RULE.replace("tier = 1", 'tier = 1\nunless = ["pears("]'), "room.pear"),
+        (RULE.replace("tier = 1", 'tier = 1\nunless = ["pears"]'), "must match but does not"),
+        (RULE.replace('patterns = ["pears?"]', 'patterns = "pears?"'), "patterns must be a list"),
+        (RULE.replace('patterns = ["pears?"]', "patterns = [1]"), "patterns must be a list"),
+        (RULE.replace('["pears?"]', '["(?<=two )pears"]'), "room.pear"),
+        (RULE.replace("tier = 1", "tier = 7"), "tier"),
+        (RULE.replace('source = "a test"', 'source = ""'), "source"),
+        (RULE.replace("2026-11-24", '"today"'), "date"),
+        (RULE.replace("tier = 1", 'tier = 1\nmode = "sometimes"'), "sometimes"),
+        (RULE.replace("tier = 1", 'tier = 1\nseverity = "huge"'), "huge"),
+        (RULE.replace("tier = 1", 'tier = 1\ncategory = "fruit"'), "fruit"),
+        (RULE.replace("tier = 1", 'tier = 1\nheard = ["no_such"]'), "facet"),
+        (RULE + "[profile]\nx = 1\n", "a table of rule"),
+        (RULE + '[allow]\norchard = ["example.org"]\n', "no profile named orchard"),
+        (RULE + '[allow]\ndefault = "example.org"\n', "list of hosts"),
+        (RULE + '[allow]\ndefault = ["https://example.org"]\n', "list of hosts"),
+        ("allow = 1\n" + RULE, "a table of profile"),
+        (RULE + "[[rule]\n", "zz.toml:13"),
         (
             '[[rule]]\nid = "a.b"\nkind = "signal"\ntext = "x"\ntier = 1\nsource = "x"\ndate = 2026-11-24\n',
             "category",
@@ -102,6 +124,54 @@ def test_a_wrong_rule_is_refused_with_its_place(copy: Path, rule: str, why: str)
         load(_with(copy, rule))
     assert caught.value.file == "zz.toml"
     assert caught.value.line >= 1
+
+
+def test_the_line_is_that_of_the_rule(copy: Path) -> None:
+    """Of several rules in a file the one at fault is pointed at."""
+    second = RULE.replace("room.pear", "room.plum").replace('["pears?"]', '["plums("]')
+    with pytest.raises(RuleError) as caught:
+        load(_with(copy, RULE + second))
+    assert str(caught.value).startswith("zz.toml:15: room.plum: ")
+
+
+def test_a_group_marks_the_detail(copy: Path) -> None:
+    """What a pattern needs around a detail is not told as the detail."""
+    judgement = load(_with(copy, RULE.replace('["pears?"]', '["(?:two|like) (pears?)"]'))).judge(
+        "two pears, eaten"
+    )
+    assert [one.span for one in judgement.reasons] == [(4, 9)]
+
+
+def test_what_stands_behind_a_gate(copy: Path) -> None:
+    """Patterns are tried only where their gate is met."""
+    rule = RULE.replace("tier = 1", 'tier = 1\ngate = "like|eat"')
+    pipeline = load(_with(copy, rule))
+    assert pipeline.judge("they eat pears").action == "block"
+    assert pipeline.judge("two pears").action == "deliver"
+
+
+def test_a_pattern_may_end_in_a_mark(copy: Path) -> None:
+    """A word ends at its boundary, a mark where it stands."""
+    pipeline = load(_with(copy, RULE.replace('["pears?"]', '["like pears(?:[!.]|$)", "no pear"]')))
+    assert pipeline.judge("I like pears! Do you?").action == "block"
+    assert pipeline.judge("I like pears").action == "block"
+    assert pipeline.judge("I like pears too").action == "deliver"
+    assert pipeline.judge("no pearls").action == "deliver"
+
+
+def test_hosts_by_room(copy: Path) -> None:
+    """A profile allows websites, and all within them, for its rooms alone."""
+    allow = '[profile.library]\n[allow]\nlibrary = ["books.example.com"]\n'
+    pipeline = load(_with(copy, allow))
+    for text in (
+        "read https://www.books.example.com/pears",
+        "see my.books.example.com",
+        "books dot example dot com",
+    ):
+        assert pipeline.judge(text).action != "deliver"
+        assert pipeline.judge(text, profile="library").action == "deliver"
+    assert pipeline.judge("https://example.com/pears", profile="library").action == "block"
+    assert pipeline.judge("read https://notbooks.example.com", profile="library").action == "block"
 
 
 def test_no_rules_at_all(tmp_path: Path) -> None:
