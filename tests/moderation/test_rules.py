@@ -32,14 +32,22 @@ def copy(config: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def bare(config: Path, tmp_path: Path) -> Path:
+    """A configuration without rules, which loads in no time."""
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "lexicons").symlink_to(config / "lexicons")
+    return tmp_path
+
+
 def _with(copy: Path, rule: str) -> Path:
     (copy / "rules" / "zz.toml").write_text(rule, "utf-8")
     return copy
 
 
-def test_a_rule_more(copy: Path) -> None:
+def test_a_rule_more(bare: Path) -> None:
     """An operator's own rule acts, with its sentence and span."""
-    judgement = load(_with(copy, RULE)).judge("two PEARS")
+    judgement = load(_with(bare, RULE)).judge("two PEARS")
     assert judgement.action == "block"
     assert [(one.rule, one.span) for one in judgement.reasons] == [("room.pear", (4, 9))]
 
@@ -47,9 +55,9 @@ def test_a_rule_more(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("mode", "action", "shadowed"), [("live", "block", 0), ("shadow", "deliver", 1), ("off", "deliver", 0)]
 )
-def test_modes(copy: Path, mode: str, action: str, shadowed: int) -> None:
+def test_modes(bare: Path, mode: str, action: str, shadowed: int) -> None:
     """A rule on trial says what it would have done and changes nothing; one that is off says nothing."""
-    judgement = load(_with(copy, RULE.replace("tier = 1", f'tier = 1\nmode = "{mode}"'))).judge("pears")
+    judgement = load(_with(bare, RULE.replace("tier = 1", f'tier = 1\nmode = "{mode}"'))).judge("pears")
     assert judgement.action == action
     assert len(judgement.shadow) == shadowed
     assert not judgement.flag or mode == "live"
@@ -118,41 +126,41 @@ def test_the_longest_prefix_decides(copy: Path) -> None:
         ),
     ],
 )
-def test_a_wrong_rule_is_refused_with_its_place(copy: Path, rule: str, why: str) -> None:
+def test_a_wrong_rule_is_refused_with_its_place(bare: Path, rule: str, why: str) -> None:
     """The whole set is refused, with file, line and reason."""
     with pytest.raises(RuleError, match=why) as caught:
-        load(_with(copy, rule))
+        load(_with(bare, rule))
     assert caught.value.file == "zz.toml"
     assert caught.value.line >= 1
 
 
-def test_the_line_is_that_of_the_rule(copy: Path) -> None:
+def test_the_line_is_that_of_the_rule(bare: Path) -> None:
     """Of several rules in a file the one at fault is pointed at."""
     second = RULE.replace("room.pear", "room.plum").replace('["pears?"]', '["plums("]')
     with pytest.raises(RuleError) as caught:
-        load(_with(copy, RULE + second))
+        load(_with(bare, RULE + second))
     assert str(caught.value).startswith("zz.toml:15: room.plum: ")
 
 
-def test_a_group_marks_the_detail(copy: Path) -> None:
+def test_a_group_marks_the_detail(bare: Path) -> None:
     """What a pattern needs around a detail is not told as the detail."""
-    judgement = load(_with(copy, RULE.replace('["pears?"]', '["(?:two|like) (pears?)"]'))).judge(
+    judgement = load(_with(bare, RULE.replace('["pears?"]', '["(?:two|like) (pears?)"]'))).judge(
         "two pears, eaten"
     )
     assert [one.span for one in judgement.reasons] == [(4, 9)]
 
 
-def test_what_stands_behind_a_gate(copy: Path) -> None:
+def test_what_stands_behind_a_gate(bare: Path) -> None:
     """Patterns are tried only where their gate is met."""
     rule = RULE.replace("tier = 1", 'tier = 1\ngate = "like|eat"')
-    pipeline = load(_with(copy, rule))
+    pipeline = load(_with(bare, rule))
     assert pipeline.judge("they eat pears").action == "block"
     assert pipeline.judge("two pears").action == "deliver"
 
 
-def test_a_pattern_may_end_in_a_mark(copy: Path) -> None:
+def test_a_pattern_may_end_in_a_mark(bare: Path) -> None:
     """A word ends at its boundary, a mark where it stands."""
-    pipeline = load(_with(copy, RULE.replace('["pears?"]', '["like pears(?:[!.]|$)", "no pear"]')))
+    pipeline = load(_with(bare, RULE.replace('["pears?"]', '["like pears(?:[!.]|$)", "no pear"]')))
     assert pipeline.judge("I like pears! Do you?").action == "block"
     assert pipeline.judge("I like pears").action == "block"
     assert pipeline.judge("I like pears too").action == "deliver"
