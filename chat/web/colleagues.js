@@ -86,7 +86,7 @@ export function lineOf(line = []) {
   if (!line.length) return null;
   return el(
     "ol",
-    { class: "line", "aria-label": "What they wrote, over time" },
+    { class: "course", "aria-label": "What they wrote, over time" },
     line.map((point) => {
       const severity = SEVERITIES[point.severity] ?? SEVERITIES.none;
       const word = point.severity === "none" ? "Quiet" : severity.word;

@@ -140,7 +140,7 @@ async def test_the_queue_is_narrowed_and_a_word_left(guests: Guests) -> None:
     await team.get_by_role("dialog").get_by_role("button", name="Send").click()
     await expect(flag.locator(".notes")).to_contain_text("I know her a little")
     await flag.get_by_role("button", name="Take this").click()
-    await expect(flag.locator(".line")).to_contain_text("High")
+    await expect(flag.locator(".course")).to_contain_text("High")
 
 
 async def test_a_decision_is_looked_at_again_by_somebody_else(guests: Guests) -> None:
