@@ -62,6 +62,13 @@ def text_of(number: int) -> str:
     return f"{SENTENCES[number % len(SENTENCES)]} {PADDING}, {words}."
 
 
+def event_of(room: str, seq: int, text: str) -> dict[str, Any]:
+    """A message as long as the server would make it of this text: what a bare server sends on unread."""
+    who = {"id": "u_bench-0", "name": "Bench 0", "role": "participant"}
+    event = {"type": "message", "room": room, "from": who, "text": text}
+    return {**event, "seq": seq, "at": time.time_ns() // 1_000_000}
+
+
 def masked(payload: bytes) -> bytes:
     """A client's text frame."""
     size = len(payload)
@@ -207,7 +214,7 @@ class Load:
         frame = {"type": "post", "id": self.number, "room": stage.name, "text": text}
         frame["key"] = f"{self.label}-{self.number}"
         if self.task["is_bare"]:
-            frame = {"type": "message", "room": stage.name, "text": text}
+            frame = event_of(stage.name, len(stage.sent), text)
         stage.receivers[0].transport.write(masked(json.dumps(frame, separators=(",", ":")).encode()))
 
     async def connect_all(self) -> None:
@@ -245,9 +252,11 @@ class Load:
         self.is_over = True
         began, before, spent = self.begun
         seconds, deliveries = time.perf_counter() - began, self.delivered - before
+        frames = [frame for stage in self.stages for frame in stage.frames]
         used = [cpu(pid) - was for pid, was in zip(self.task["pids"], spent, strict=True)]
         return {
             "deliveries": deliveries,
+            "bytes": round(sum(map(len, frames)) / len(frames)),
             "deliveries_s": round(deliveries / seconds),
             "us": [round(one / deliveries * 1e6, 3) for one in used],
             "us_message": [round(one / deliveries * 1e6 * self.task["receivers"], 1) for one in used],
