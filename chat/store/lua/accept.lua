@@ -41,9 +41,19 @@ local function too_soon(field, burst, interval)
   return wait > 0 and wait or nil
 end
 
+-- Keep several fields in one call: a call costs more than all that is done here between two of them.
+local function note(key, fields)
+  local flat = {}
+  for name, value in pairs(fields) do
+    flat[#flat + 1], flat[#flat + 2] = name, value
+  end
+  if #flat > 0 then redis.call('HSET', P .. key, unpack(flat)) end
+end
+
+local mine = {}  -- what this text changes in its author's standing
+
 local function spend(field, interval)
-  if interval == 0 then return end
-  redis.call('HSET', P .. 'person:' .. arg.user, field, math.max(now, tonumber(me[field] or 0)) + interval)
+  if interval > 0 then mine[field] = math.max(now, tonumber(me[field] or 0)) + interval end
 end
 
 local function left(till)
@@ -125,9 +135,9 @@ end
 
 local function remember(fields)
   if not arg.key then return end
-  local key = P .. receipt_key(arg.user, arg.key)
-  for name, value in pairs(fields) do redis.call('HSET', key, name, value) end
-  redis.call('EXPIRE', key, arg.receipt)
+  local key = receipt_key(arg.user, arg.key)
+  note(key, fields)
+  redis.call('EXPIRE', P .. key, arg.receipt)
 end
 
 local code, wait = refusal()
@@ -175,15 +185,16 @@ else
     else
       seq = deliver(arg.op, arg.body, arg.target)
     end
-    if arg.op == 'post' then redis.call('HINCRBY', P .. 'person:' .. arg.user, 'posts', 1) end
+    if arg.op == 'post' then mine.posts = tonumber(me.posts or 0) + 1 end
     if arg.reply_within and seq then due('reply', seq, now + arg.reply_within) end
     if arg.flag or receipt.flag then flag = raise('delivered', arg.op == 'edit' and arg.target or seq) end
   else
     flag = raise(arg.verdict)
   end
   spend('tat', arg.interval)
-  if arg.op == 'post' then redis.call('HSET', P .. 'person:' .. arg.user, 'last', now) end
+  if arg.op == 'post' then mine.last = now end
 end
+note('person:' .. arg.user, mine)
 if arg.support and not receipt.flag then tell(arg.user, arg.support) end
 if arg.held then
   local held = arg.held
