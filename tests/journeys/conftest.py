@@ -15,7 +15,7 @@ from tests.journeys.people import Stage
 from tests.journeys.raw import Dial, Raw
 from tests.serving import SOON, Serving, configured, serving
 
-ROOMS = 150
+ROOMS = 300
 """A room for each run of each journey, so that none meets what another left."""
 
 
