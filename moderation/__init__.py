@@ -1,5 +1,6 @@
 """One message and its context in, one judgement out; pure, and it imports nothing of chat."""
 
+from moderation.classifier import Part
 from moderation.message import EMPTY, Reading, Remark
 from moderation.pipeline import Pipeline, load
 from moderation.rules import RuleError
@@ -10,6 +11,7 @@ __all__ = [
     "Action",
     "Category",
     "Judgement",
+    "Part",
     "Pipeline",
     "Reading",
     "Reason",

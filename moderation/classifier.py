@@ -7,28 +7,22 @@ import math
 import struct
 import zlib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from moderation.features import SIZE, pair_feature, skip_feature, word_features, words_of
+from moderation.features import SIZE, word_codes, word_places, words_of
 from moderation.verdict import Severity
 
 HEADS = ("crisis", "abuse")
 WEIGHTS = Path(__file__).with_name("weights.bin")
-_MAGIC = b"HEARTH1\n"
-_FEWEST = 7  # words: of fewer the models know too little, and the rules enough
-_OWN = frozenset(("i", "im", "ive", "id", "ill", "my", "me", "myself", "am"))
+FEWEST = 7  # words: of fewer the models know too little, and the rules enough
+OWN = frozenset(("i", "im", "ive", "id", "ill", "my", "me", "myself", "am", "mine"))
+MOST_ODDS = 6.0  # log odds beyond which words alone prove no more
+_MAGIC = b"HEARTH2\n"
+_HEAD = struct.Struct("<dddd")
+_RULES = struct.Struct("<6d")
 _LIMIT = 30_000  # words whose sums are remembered: ordinary talk uses far fewer
-
-# Log odds of a crisis by the rules alone, for each severity, and how much a point of the words' own adds.
-_BY_RULES = (-2.6, -1.3, 1.4, 3.0, 4.6)
-_SLOPE = 0.8
-_LEAST = (-4.0, -1.5, -1.0, -1.0, -1.0)  # how far calm words can speak against what a rule found
-# Log odds, crisis and abuse, from which the words alone ask for attention: fixed on support talk that was
-# not trained on, see the model card.
-LOW = (-1.7, -2.2)
-MODERATE = (-0.8, -1.5)
 
 
 def norm(count: int) -> float:
@@ -40,94 +34,152 @@ def norm(count: int) -> float:
 class Score:
     """The words' own log odds, by head."""
 
-    crisis: float = -6.0
-    abuse: float = -6.0
+    crisis: float = -MOST_ODDS
+    abuse: float = -MOST_ODDS
     words: int = 0
     """How many words there are, 0 if the author speaks of somebody else alone."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one word or pair of words added to the log odds of a head."""
+
+    text: str = field(repr=False)
+    head: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
-    """The weights of one model, in steps of `step`."""
+    """One model: its weights in steps of `step`, and the log odds from which its words ask for attention."""
 
     weights: array[int]
     step: float
     bias: float
+    low: float
+    moderate: float
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """How words and rules make one probability: log odds for each severity, and a factor for the words'."""
+
+    severities: tuple[float, ...] = (-4.0, -2.0, 1.0, 3.0, 5.0)
+    slope: float = 0.8
+
+
+# Of one word: its sum for either head, and its codes for pairs.
+_Known = tuple[int, int, int, int, int]
+
+
+class _Words(dict[str, _Known]):
+    """What is known of each word; fills itself, up to a limit."""
+
+    def __init__(self, heads: tuple[Head, ...]) -> None:
+        super().__init__()
+        self._heads = heads
+
+    def __missing__(self, word: str) -> _Known:
+        places = word_places(word)
+        first, second = (sum(head.weights[place] for place in places) for head in self._heads)
+        known = (first, second, *word_codes(word))
+        if len(self) < _LIMIT:
+            self[word] = known
+        return known
+
+
 class Classifier:
     """Both models; without weights it says what the rules alone say."""
 
-    heads: tuple[Head, ...] = ()
-    digest: bytes = b"rules only"
-    _words: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
+    def __init__(
+        self, heads: tuple[Head, ...] = (), beside: Beside | None = None, digest: bytes = b"rules only"
+    ) -> None:
+        self.heads = heads
+        self.beside = beside or Beside()
+        self.digest = digest
+        self._known = _Words(heads)
 
     def raw(self, plain: str) -> Score:
         """The log odds of a plain form."""
-        if not self.heads:
-            return Score()
-        words = words_of(plain)
+        words = words_of(plain) if self.heads else []
         if not words:
             return Score()
-        known = self._words
         crisis, abuse = self.heads
-        first, second = crisis.weights, abuse.weights
-        total = other = 0
-        before = earlier = ""
-        for word in words:
-            sums = known.get(word) or self._learn(word)
-            total += sums[0]
-            other += sums[1]
-            if before:
-                place = pair_feature(before, word)
-                total += first[place]
-                other += second[place]
-                if earlier:
-                    place = skip_feature(earlier, word)
-                    total += first[place]
-                    other += second[place]
-            earlier, before = before, word
+        known = self._known
+        first, second, opens, closes, gaps = zip(*[known[word] for word in words], strict=True)
+        places = [one ^ other for one, other in zip(opens, closes[1:], strict=False)]
+        places += [one ^ other for one, other in zip(gaps, closes[2:], strict=False)]
         scale = norm(len(words))
+        total = sum(first) + sum(map(crisis.weights.__getitem__, places))
+        other = sum(second) + sum(map(abuse.weights.__getitem__, places))
         return Score(
             crisis.bias + total * crisis.step * scale,
             abuse.bias + other * abuse.step * scale,
-            len(words) if not _OWN.isdisjoint(words) else 0,
+            len(words) if not OWN.isdisjoint(words) else 0,
         )
 
-    def _learn(self, word: str) -> tuple[int, ...]:
-        places = word_features(word)
-        sums = tuple(sum(head.weights[place] for place in places) for head in self.heads)
-        if len(self._words) < _LIMIT:
-            self._words[word] = sums
-        return sums
-
     def score(self, raw: Score, severity: Severity) -> float:
-        """Probability of a crisis, 0 to 1, from the words and what the rules found."""
-        words = max(raw.crisis, raw.abuse)
-        odds = _BY_RULES[severity] + _SLOPE * max(_LEAST[severity], min(4.0, words))
-        return 1.0 / (1.0 + math.exp(-odds))
+        """Probability of a crisis of any category, 0 to 1, from the words and what the rules found."""
+        words = max(-MOST_ODDS, min(MOST_ODDS, max(raw.crisis, raw.abuse)))
+        return 1.0 / (1.0 + math.exp(-self.beside.severities[severity] - self.beside.slope * words))
 
     def attention(self, raw: Score) -> Severity:
-        """How much attention the words alone ask for."""
-        if raw.words < _FEWEST:
+        """How much attention the words alone ask for, moderate at most."""
+        if raw.words < FEWEST:
             return Severity.NONE
-        if raw.crisis >= MODERATE[0] or raw.abuse >= MODERATE[1]:
+        crisis, abuse = self.heads
+        if raw.crisis >= crisis.moderate or raw.abuse >= abuse.moderate:
             return Severity.MODERATE
-        return Severity.LOW if raw.crisis >= LOW[0] or raw.abuse >= LOW[1] else Severity.NONE
+        return Severity.LOW if raw.crisis >= crisis.low or raw.abuse >= abuse.low else Severity.NONE
 
     def speaker(self, raw: Score) -> str:
         """The id of the rule that speaks for the model that is surer."""
-        return "model.abuse" if raw.abuse - MODERATE[1] > raw.crisis - MODERATE[0] else "model.attention"
+        crisis, abuse = self.heads
+        is_abuse = raw.abuse - abuse.moderate > raw.crisis - crisis.moderate
+        return "model.abuse" if is_abuse else "model.attention"
+
+    def strongest(self, plain: str, most: int) -> list[Part]:
+        """The words and pairs that moved the surer model most, the strongest first."""
+        if not self.heads:
+            return []
+        raw = self.raw(plain)
+        at = int(self.speaker(raw) == "model.abuse")
+        sums: dict[str, float] = {}
+        for text, weight in self._parts(words_of(plain), at):
+            sums[text] = sums.get(text, 0.0) + weight
+        order = sorted(sums.items(), key=lambda one: -abs(one[1]))[:most]
+        return [Part(text, HEADS[at], weight) for text, weight in order if weight]
+
+    def _parts(self, words: Sequence[str], at: int) -> Iterator[tuple[str, float]]:
+        head = self.heads[at]
+        factor = head.step * norm(len(words))
+        for index, word in enumerate(words):
+            known = self._known[word]
+            yield word, known[at] * factor
+            for back, gap in ((1, " "), (2, " … ")):
+                if index >= back:
+                    code = self._known[words[index - back]][2 if back == 1 else 4]
+                    yield f"{words[index - back]}{gap}{word}", head.weights[code ^ known[3]] * factor
 
 
-def pack(heads: Sequence[tuple[Sequence[float], float]]) -> bytes:
-    """Weights as a small file: for each head its bias, its step, and one signed byte a place."""
-    parts = [_MAGIC]
-    for weights, bias in heads:
-        step = max(1e-9, sorted(map(abs, weights))[int(len(weights) * 0.999)]) / 127
-        steps = array("b", (max(-127, min(127, round(weight / step))) for weight in weights))
-        parts.append(struct.pack("<dd", bias, step) + steps.tobytes())
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """One head as it was trained, before it is rounded to steps."""
+
+    weights: Sequence[float]
+    bias: float
+    low: float
+    moderate: float
+
+
+def pack(heads: Sequence[Fitted], beside: Beside) -> bytes:
+    """Weights as a small file: how they stand beside the rules, then for each head one signed byte a place."""
+    parts = [_MAGIC, _RULES.pack(*beside.severities, beside.slope)]
+    for one in heads:
+        sizes = sorted(map(abs, one.weights))
+        step = (sizes[int(len(sizes) * 0.9995)] or sizes[-1] or 1.0) / 127
+        steps = array("b", (max(-127, min(127, round(weight / step))) for weight in one.weights))
+        parts += [_HEAD.pack(one.bias, step, one.low, one.moderate), steps.tobytes()]
     return zlib.compress(b"".join(parts), 9)
 
 
@@ -137,17 +189,21 @@ def unpack(packed: bytes) -> Classifier:
         content = zlib.decompress(packed)
     except zlib.error as error:
         raise ValueError("not a weights file") from error
-    if not content.startswith(_MAGIC) or len(content) != len(_MAGIC) + len(HEADS) * (16 + SIZE):
+    length = len(_MAGIC) + _RULES.size + len(HEADS) * (_HEAD.size + SIZE)
+    if not content.startswith(_MAGIC) or len(content) != length:
         raise ValueError("not a weights file of this version")
-    heads = []
     at = len(_MAGIC)
+    *severities, slope = _RULES.unpack_from(content, at)
+    at += _RULES.size
+    heads = []
     for _ in HEADS:
-        bias, step = struct.unpack_from("<dd", content, at)
+        bias, step, low, moderate = _HEAD.unpack_from(content, at)
+        at += _HEAD.size
         weights = array("b")
-        weights.frombytes(content[at + 16 : at + 16 + SIZE])
-        heads.append(Head(weights, step, bias))
-        at += 16 + SIZE
-    return Classifier(tuple(heads), hashlib.sha256(packed).digest())
+        weights.frombytes(content[at : at + SIZE])
+        heads.append(Head(weights, step, bias, low, moderate))
+        at += SIZE
+    return Classifier(tuple(heads), Beside(tuple(severities), slope), hashlib.sha256(packed).digest())
 
 
 def load_classifier(path: Path = WEIGHTS) -> Classifier:

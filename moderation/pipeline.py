@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from moderation.classifier import Classifier, Score, load_classifier
+from moderation.classifier import Classifier, Part, Score, load_classifier
 from moderation.context import Heard, gather
 from moderation.lexicon import load_lexicon
 from moderation.mend import Mender
@@ -89,6 +89,19 @@ class Pipeline:
             return self._judge(text, "", (), 0, "default").reading
         except Exception:  # noqa: BLE001 -- a stored text that cannot be read says nothing
             return EMPTY
+
+    def plain(self, text: str) -> str:
+        """The form that rules and words are read in: folded, and mended where it was bent."""
+        folded = fold(text)
+        mended = self._mender.mend(folded)
+        return folded.plain if mended is None else mended.plain
+
+    def strongest(self, text: str, most: int) -> list[Part]:
+        """What moved the learned score of a text most; an unreadable one tells nothing."""
+        try:
+            return self._classifier.strongest(self.plain(text), most)
+        except Exception:  # noqa: BLE001 -- an explanation is never worth a failure
+            return []
 
     def judge_name(self, name: str) -> Reason | None:
         """Why a name, topic or other short label cannot be shown, or None where it can."""
@@ -283,8 +296,11 @@ def _bars_name(rule: Rule) -> bool:
     )
 
 
-def load(config: Path) -> Pipeline:
-    """The pipeline of a folder with `rules/`, `lexicons/`, `helplines.toml`; RuleError says what is wrong there."""
+def load(config: Path, classifier: Classifier | None = None) -> Pipeline:
+    """The pipeline of a folder with `rules/`, `lexicons/`, `helplines.toml`; RuleError says what is wrong there.
+
+    The learned score is the shipped one unless another is given.
+    """
     lexicon = load_lexicon(config / "lexicons")
     services = config / "helplines.toml"
     if "numbers.services" in lexicon.lists:
@@ -294,7 +310,8 @@ def load(config: Path) -> Pipeline:
     files = (*(config / "rules").glob("*.toml"), *(config / "lexicons").glob("*.toml"), services)
     for path in filter(Path.exists, sorted(files)):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    classifier = load_classifier()
+    if classifier is None:
+        classifier = load_classifier()
     digest.update(classifier.digest)
     pipeline = Pipeline(rules, classifier, digest=digest.hexdigest()[:32])
     prove(pipeline)

@@ -50,6 +50,7 @@ VENDORS: dict[str, frozenset[str]] = {
     "joserfc": frozenset({"chat.tokens"}),
     "msgpack": frozenset({"chat.client", "chat.store"}),
     "msgspec": frozenset({"chat.node", "chat.protocol"}),
+    "numpy": frozenset({"moderation"}),  # in training alone; the server runs without it
     "pydantic": frozenset({"chat.config", "chat.room", "chat.settings"}),
     "pydantic_settings": frozenset({"chat.settings"}),
     "re2": frozenset({"moderation"}),

@@ -1,0 +1,158 @@
+"""Training: what is read, what is left out, and that the same data give the same weights."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from moderation.classifier import OWN, pack
+from moderation.features import words_of
+from moderation.text import fold
+from moderation.train import (
+    CALM,
+    FIXED,
+    LEFT_OUT,
+    OWN_FILE,
+    OWN_NAME,
+    SOURCES,
+    Texts,
+    calibrate,
+    fit,
+    minimise,
+    read,
+    threshold,
+    train,
+    usable,
+)
+from moderation.verdict import Severity
+
+ROOT = Path(__file__).parent.parent.parent
+DARK = "tonight i feel bleak and i cannot see any morning number"
+BRIGHT = "today i went for a walk by the sea and ate soup number"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small file of each source, in words of ours."""
+    folder = tmp_path_factory.mktemp("data")
+    for source in SOURCES:
+        labels = [*sorted(source.crisis | source.abuse | source.skipped), "calm"]
+        lines = [
+            json.dumps({"text": f"{BRIGHT if label == 'calm' else DARK} {at} {source.name}", "label": label})
+            for at in range(12)
+            for label in labels
+        ]
+        (folder / f"{source.name}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def texts(folder: Path) -> Texts:
+    return read(folder, lambda text: (fold(text).plain, Severity.NONE))
+
+
+def own() -> list[Any]:
+    return list(tomllib.loads(OWN_FILE.read_text("utf-8"))["group"])
+
+
+def test_labels_that_are_passed_over_are_not_read(texts: Texts) -> None:
+    assert "anxiety_crisis" not in texts.label
+    assert set(texts.source) == {source.name for source in SOURCES} | {OWN_NAME}
+    assert texts.wanted[texts.label == "suicidewatch", 0].all()
+    assert not texts.wanted[texts.label == "calm"].any()
+
+
+def test_a_stretch_of_each_dialogue_source_is_never_trained_on(texts: Texts) -> None:
+    rows = usable(texts, 0)
+    assert set(texts.part[rows & (texts.source == CALM)]) == {0, 1}
+    assert {FIXED, 3} <= set(texts.part[texts.source == CALM])
+
+
+def test_what_is_left_out_is_left_out(texts: Texts) -> None:
+    rows = usable(texts, 0, ["crisis_tweets", "survivorsofabuse"])
+    assert "crisis_tweets" not in texts.source[rows]
+    assert "survivorsofabuse" not in texts.label[rows]
+
+
+def test_a_counterexample_that_the_rules_doubt_is_none(folder: Path) -> None:
+    """But what we wrote ourselves we meant."""
+    doubted = read(folder, lambda text: (fold(text).plain, Severity.HIGH))
+    rows = usable(doubted, 0)
+    assert set(doubted.source[rows & ~doubted.wanted.any(axis=1)]) == {OWN_NAME}
+
+
+def test_some_texts_are_those_texts(texts: Texts) -> None:
+    """The columns stay in step when rows are taken out."""
+    rows = texts.source == "crisis_tweets"
+    few = texts.only(rows)
+    weights = np.linspace(-1, 1, 1 << 18)
+    assert len(few) == rows.sum()
+    assert np.allclose(few.odds(weights, 0.5), texts.odds(weights, 0.5)[rows])
+
+
+def test_the_heads_learn_what_parts_the_texts(texts: Texts) -> None:
+    weights, bias = fit(texts.only(usable(texts, 0, [OWN_NAME])), 0, strength=0.1, rounds=6)
+    odds = texts.odds(weights, bias)
+    public = texts.source != OWN_NAME
+    assert odds[public & texts.wanted[:, 0]].min() > odds[public & (texts.label == "calm")].max()
+
+
+def test_the_same_data_give_the_same_weights(texts: Texts) -> None:
+    said: list[str] = []
+    first, second = (train(texts, said.append, rounds=2) for _ in range(2))
+    assert pack(first.heads, first.beside) == pack(second.heads, second.beside)
+    assert list(first.beside.severities) == sorted(first.beside.severities)
+    assert said[0] == "crisis without crisis_tweets"
+    assert [model.without for model, _ in first.blind] == [without for _, without in LEFT_OUT]
+
+
+def test_minimise_finds_the_least_point() -> None:
+    """Rosenbrock's valley, whose bottom is at one and one."""
+
+    def valley(at: Any) -> tuple[float, Any]:
+        x, y = at
+        down = np.array([-400 * x * (y - x * x) - 2 * (1 - x), 200 * (y - x * x)])
+        return float(100 * (y - x * x) ** 2 + (1 - x) ** 2), down
+
+    assert np.allclose(minimise(valley, np.array([-1.2, 1.0]), 200), [1, 1], atol=1e-3)
+
+
+def test_calibration_puts_even_odds_between_the_two() -> None:
+    odds = np.array([3.0, 4.0, 4.5, 6.5, 5.0, 6.0, 7.0, 8.0])
+    slope, shift = calibrate(odds, np.arange(8) >= 4)
+    assert slope > 0
+    assert -shift / slope == pytest.approx(5.5, abs=0.8)
+
+
+def test_a_threshold_keeps_to_its_share(texts: Texts) -> None:
+    """Of those that the rules have told already there is so much less left to tell."""
+    odds = np.random.default_rng(1).normal(size=len(texts))
+    rows = (texts.source == CALM) & (texts.part == FIXED)
+    nobody = np.zeros(len(texts), bool)
+    least = threshold(odds, nobody, texts, (0.34, 1.0))
+    assert (odds[rows] >= least).sum() == int(rows.sum() * 0.34)
+    told = nobody.copy()
+    told[np.flatnonzero(rows)[:1]] = True
+    assert threshold(odds, told, texts, (0.34, 1.0)) >= least
+
+
+def test_our_own_sentences_stand_once_and_not_in_the_corpus() -> None:
+    """What measures is not trained on."""
+    ours = [text for group in own() for text in group["texts"]]
+    folded = {fold(text).plain for text in ours}
+    assert len(folded) == len(ours) > 400
+    corpus = " ".join(path.read_text("utf-8") for path in (ROOT / "tests" / "corpus").rglob("*.toml"))
+    assert [text for text in ours if f'"{text}"' in corpus] == []
+
+
+def test_our_own_sentences_say_both() -> None:
+    """Each group says what it is, and there are as many harmless ones as it takes."""
+    assert {group["says"] for group in own()} == {"crisis", "abuse", "calm"}
+    calm = [text for group in own() if group["says"] == "calm" for text in group["texts"]]
+    about = [text for text in calm if not OWN.isdisjoint(words_of(fold(text).plain))]
+    assert len(about) > 100
