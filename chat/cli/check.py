@@ -9,12 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
+from chat.cli.table import columns, printable
 from chat.config import read_toml
 from chat.settings import default_config
-from moderation import Judgement, Pipeline, Remark, load
+from moderation import Judgement, Part, Pipeline, Reason, Remark, load
 
 ALONE = "author"
 """Who speaks where no `from` is given."""
+_PARTS = 8  # of the learned score that are shown
 
 
 class LineError(ValueError):
@@ -45,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     text = args.text
     if text is None:
         text = sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\n")
-    print(explain(text, pipeline.judge(text, author=ALONE)))
+    print(explain(text, pipeline.judge(text, author=ALONE), pipeline.strongest(text, _PARTS)))
     return 0
 
 
@@ -87,7 +89,8 @@ def judge_line(pipeline: Pipeline, rooms: Mapping[str, str], line: bytes) -> dic
     context = asked.get("context")
     remarks = _context(pipeline, context if context is not None else [])
     profile = rooms.get(room, rooms[""])
-    return as_json(pipeline.judge(text, author=author, context=remarks, profile=profile))
+    judgement = pipeline.judge(text, author=author, context=remarks, profile=profile)
+    return as_json(judgement, pipeline.strongest(text, _PARTS))
 
 
 def _optional(asked: Mapping[str, Any], field: str) -> str:
@@ -110,7 +113,7 @@ def _context(pipeline: Pipeline, context: Any) -> list[Remark]:
     return remarks
 
 
-def as_json(judgement: Judgement) -> dict[str, Any]:
+def as_json(judgement: Judgement, parts: Sequence[Part] = ()) -> dict[str, Any]:
     """A judgement as `--json` prints it."""
     return {
         "action": judgement.action.value,
@@ -118,15 +121,25 @@ def as_json(judgement: Judgement) -> dict[str, Any]:
         "flag": judgement.flag,
         "categories": [category.value for category in judgement.categories],
         "score": round(judgement.score, 4),
-        "reasons": [
-            {"rule": reason.rule, "span": list(reason.span), "text": reason.text}
-            for reason in judgement.reasons
-        ],
+        "reasons": [_reason(reason) for reason in judgement.reasons],
         "text": judgement.text,
+        "shadow": [_reason(reason) for reason in judgement.shadow],
+        "context": [{"rule": rule, "read_as": read_as} for rule, read_as in _readings(judgement)],
+        "parts": [{"text": part.text, "head": part.head, "weight": round(part.weight, 3)} for part in parts],
     }
 
 
-def explain(text: str, judgement: Judgement) -> str:
+def _reason(reason: Reason) -> dict[str, Any]:
+    return {"rule": reason.rule, "span": list(reason.span), "text": reason.text}
+
+
+def _readings(judgement: Judgement) -> list[tuple[str, list[str]]]:
+    """For each rule whose words stood in another context: how that was read."""
+    parted = (note.partition(": ") for note in judgement.notes)
+    return [(rule, names.split(", ")) for rule, _, names in parted]
+
+
+def explain(text: str, judgement: Judgement, parts: Sequence[Part] = ()) -> str:
     """A judgement as a table for people."""
     flag = "staff are told" if judgement.flag else "nobody is told"
     lines = [
@@ -139,42 +152,27 @@ def explain(text: str, judgement: Judgement) -> str:
     if judgement.failed:
         lines.append("failed    the pipeline could not read it, so it waits for a person")
     if judgement.text != text:
-        lines.append(f"as sent   {_shown(judgement.text, 300)}")
-    rows = [
-        (
-            reason.rule,
-            f"{reason.span[0]}-{reason.span[1]}",
-            _shown(text[slice(*reason.span)], 48),
-            reason.text,
-        )
-        for reason in judgement.reasons
+        lines.append(f"as sent   {printable(judgement.text, 300)}")
+    spoken = [
+        *((reason, "") for reason in judgement.reasons),
+        *((one, " (shadow)") for one in judgement.shadow),
     ]
-    rows += [
-        (
-            f"{reason.rule} (shadow)",
-            f"{reason.span[0]}-{reason.span[1]}",
-            _shown(text[slice(*reason.span)], 48),
-            "",
-        )
-        for reason in judgement.shadow
-    ]
-    if rows:
-        lines += ["", *_table(("rule", "span", "text", "what the author is told"), rows)]
-    if judgement.notes:
+    if spoken:
+        rows = [
+            (
+                reason.rule + trial,
+                f"{reason.span[0]}-{reason.span[1]}",
+                printable(text[slice(*reason.span)], 48),
+                "" if trial else reason.text,
+            )
+            for reason, trial in spoken
+        ]
+        lines += ["", columns(("rule", "span", "text", "what the author is told"), rows)]
+    readings = _readings(judgement)
+    if readings:
         lines += ["", "read in context, and so without effect or with less:"]
-        lines += [f"  {note}" for note in judgement.notes]
+        lines += [f"  {rule}: {', '.join(names)}" for rule, names in readings]
+    if parts:
+        lines += ["", "what moved the learned score most (plus: towards a signal):"]
+        lines += [f"  {part.weight:+.2f}  {printable(part.text, 48)}" for part in parts]
     return "\n".join(lines)
-
-
-def _shown(text: str, most: int) -> str:
-    """Text that a terminal can take: one line, no control characters, not too long."""
-    safe = "".join(one if one.isprintable() else " " for one in text)
-    return safe if len(safe) <= most else safe[: most - 1] + "…"
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (head, tuple("-" * width for width in widths), *rows)
-    ]

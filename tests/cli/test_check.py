@@ -45,6 +45,7 @@ def test_one_answer_a_line(pipeline: Pipeline) -> None:
     assert answers[0] == {
         "action": "deliver", "severity": "none", "flag": False, "categories": [],
         "score": answers[0]["score"], "reasons": [], "text": "good morning",
+        "shadow": [], "context": [], "parts": answers[0]["parts"],
     }  # fmt: skip
 
 
@@ -90,6 +91,26 @@ def test_the_explanation_names_everything(pipeline: Pipeline) -> None:
     assert "room.attack.death" in shown
     assert "\x1b" not in shown
     assert "negation" in explain("no thoughts of suicide", pipeline.judge("no thoughts of suicide"))
+
+
+def test_the_context_that_was_read_is_told(pipeline: Pipeline) -> None:
+    """Which rule's words stood there, and how they were read; in JSON too."""
+    (answer,) = _answers(pipeline, b'{"text": "no thoughts of suicide"}')
+    (context,) = answer["context"]
+    assert context["rule"].startswith("suicide.")
+    assert "negation" in context["read_as"]
+
+
+def test_the_strongest_parts_of_the_score_are_told(pipeline: Pipeline) -> None:
+    """Each with its weight and head, the strongest first; a terminal is spared control characters."""
+    text = "I feel so hopeless tonight"
+    parts = pipeline.strongest(text, 3)
+    assert len(parts) == 3
+    assert [abs(part.weight) for part in parts] == sorted((abs(part.weight) for part in parts), reverse=True)
+    shown = explain(text, pipeline.judge(text), parts)
+    assert parts[0].text in shown.partition("moved the learned score")[2]
+    (answer,) = _answers(pipeline, b'{"text": "I feel so hopeless tonight"}')
+    assert [part["text"] for part in answer["parts"][:3]] == [part.text for part in parts]
 
 
 def test_standard_input_without_text(
