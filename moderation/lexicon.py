@@ -26,7 +26,7 @@ _TIERS = (1, 2, 3)
 # A space in a pattern is what people put between words that belong together.
 GAP = r"[\s,\-]+"
 # Stands after each text that is matched: a filter that does not find it gave up, and found nothing else.
-END = " \x02end"
+END = " \x02zqj"
 NEVER = r"[^\x00-\x{10FFFF}]"
 """A pattern that matches nothing, such as an empty list."""
 _WORD = r"[a-z0-9*@$!]+"

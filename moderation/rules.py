@@ -12,6 +12,7 @@ from typing import Any
 import re2
 
 from moderation.checks import CHECKS
+from moderation.gate import WordGate
 from moderation.lexicon import END, Lexicon, RuleError, line_of, parse, provenance
 from moderation.verdict import Action, Category, Severity
 
@@ -37,7 +38,8 @@ class Mode(StrEnum):
 # How a context changes a signal; each rule names those that it heeds.
 CONTEXTS = frozenset(
     ("negation", "denial", "past", "recovery", "quotation", "third_person", "question", "hyperbole",
-     "conditional", "education", "told", "reported", "helpline", "advised", "wish_of_dead")
+     "conditional", "education", "told", "reported", "helpline", "advised", "wish_of_dead",
+     "addressed")
 )  # fmt: skip
 _FIELDS = frozenset(
     ("id", "kind", "mode", "text", "tier", "source", "date", "patterns", "unless", "facets", "severity",
@@ -102,7 +104,7 @@ _LEAD = frozenset(b" \n,(:")
 
 
 class RuleSet:
-    """All rules compiled: one filter over atoms, and each pattern by itself for where it hit."""
+    """All rules: a gate of words, a filter for what no word gives away, and each pattern for where it hit."""
 
     def __init__(
         self,
@@ -126,20 +128,25 @@ class RuleSet:
         self._compiled: dict[int, Any] = {}
         self._unless: dict[int, tuple[Any, ...]] = {}
         self._behind: list[_Sieve] = []
-        self._sieve = self._build()
+        self._sieve, self._words = self._build()
 
-    def _build(self) -> "_Sieve":
-        """Patterns without a gate and the gates in the sieve that comes first; behind each gate is another."""
-        open_ones: list[tuple[int, str]] = []
+    def _build(self) -> "tuple[_Sieve, WordGate]":
+        """The gates, each with a sieve behind it, the patterns that words give away, and a sieve for the rest."""
+        shut: dict[int, str] = {}
         gated: dict[str, list[tuple[int, str]]] = {}
         for index, rule in enumerate(self.rules):
             for pattern in rule.patterns:
-                part = gated.setdefault(rule.gate, []) if rule.gate else open_ones
-                part.append((len(self._owner), pattern))
+                number = len(self._owner)
+                if rule.gate:
+                    gated.setdefault(rule.gate, []).append((number, pattern))
+                else:
+                    shut[number] = pattern
                 self._owner.append(index)
                 self._patterns.append(pattern)
         self._behind = [_Sieve(patterns) for patterns in gated.values()]
-        return _Sieve([*open_ones, *enumerate(gated, len(self._owner))])
+        words = WordGate(shut)
+        rest = [(number, shut[number]) for number in words.open]
+        return _Sieve([*rest, *enumerate(gated, len(self._owner))]), words
 
     def hits(self, plain: str) -> list[Hit]:
         """Where rules match a plain text. Raises RuntimeError when the filter itself gave up."""
@@ -149,6 +156,8 @@ class RuleSet:
             gate = number - len(self._owner)
             for pattern in (number,) if gate < 0 else self._behind[gate].passed(encoded):
                 hits += self._find(pattern, encoded)
+        for pattern in self._words.possible(plain):
+            hits += self._find(pattern, encoded)
         if hits and len(encoded) != len(plain):
             hits = _in_characters(hits, encoded)
         hits.sort(key=_place)

@@ -9,9 +9,11 @@ from moderation.verdict import Severity
 _REACH = 160  # characters looked at on each side of a hit
 _FEW = 5  # words and marks around a quotation that is spoken about
 _WORD = re.compile(r"[a-z0-9]+|[,.!?;:\n\"()]")
+_CLAUSE = 3  # words that a clause has at least
 _STOPS = frozenset(".!?;\n")
 _SELF = frozenset(("i", "im", "ive", "id", "ill", "ima", "imma", "me", "myself"))
 _SECOND = frozenset(("you", "u", "ur", "youre", "your", "ya", "yall", "youve", "youd"))
+_OURS = frozenset(("my", "mine", "our", "we", "us", "weve", "were"))
 _CONNECTORS = frozenset(("and", "so", "because", "cause", "cuz", "bc", "but", "then", "now", "anymore", ","))
 
 
@@ -88,21 +90,29 @@ class Scene:
         if any(word in _SELF or word == "my" for word in self.inside):
             return "self"
         thirds = self.words["thirds"]
+        after = ""
         for word in reversed(self.before[-6:]):
             if word in _SELF:
                 return "self"
             if word in _SECOND:
                 return "second"
-            if word in thirds:
+            if word in thirds and after != "else":  # "anyone else" counts the author in
                 return "third"
+            after = word
         return ""
+
+
+def _clause(inside: list[str]) -> list[str]:
+    """The words of a hit up to where another clause begins, which denies nothing of the first."""
+    cut = next((at for at, word in enumerate(inside) if at >= _CLAUSE and word in _CONNECTORS), len(inside))
+    return inside[:cut]
 
 
 def _negators(scene: Scene, *, inside: bool) -> int:
     """How many negations bear on the hit; a new clause with its own subject ends their reach."""
     words = scene.words
     negators, bridges = words["negators"], words["bridges"]
-    spoken = scene.before + (scene.inside if inside else [])
+    spoken = scene.before + (_clause(scene.inside) if inside else [])
     first_inside = len(scene.before)
     reset = scene.inside and scene.inside[0] in _SELF and scene.before and scene.before[-1] not in bridges
     if not inside and reset:
@@ -129,10 +139,15 @@ def _negators(scene: Scene, *, inside: bool) -> int:
             continue  # "cannot stop wanting" is no denial
         if following in words["pseudo"] or previous in {"why", "if", "reason", "reasons"}:
             continue
-        if word == "no" and following not in words["deniable"]:
+        if word == "no" and words["deniable"].isdisjoint(spoken[index + 1 : index + 3]):
             continue
         count += 1
     return count
+
+
+def _answered(scene: Scene) -> bool:
+    """Whether a no follows, as the answer to what was asked: "… and I could honestly say no"."""
+    return scene.words.within("answers_no", scene.plain[scene.end : scene.end + 60])
 
 
 def _admitted(scene: Scene) -> bool:
@@ -142,12 +157,12 @@ def _admitted(scene: Scene) -> bool:
 
 def negation(scene: Scene) -> bool:
     """Denied, before the hit or in it; two negations are none."""
-    return _negators(scene, inside=True) % 2 == 1 and not _admitted(scene)
+    return (_negators(scene, inside=True) % 2 == 1 or _answered(scene)) and not _admitted(scene)
 
 
 def denial(scene: Scene) -> bool:
     """Denied from before the hit, for hits that carry a negation of their own."""
-    return _negators(scene, inside=False) % 2 == 1 and not _admitted(scene)
+    return (_negators(scene, inside=False) % 2 == 1 or _answered(scene)) and not _admitted(scene)
 
 
 def past(scene: Scene) -> bool:
@@ -171,6 +186,12 @@ def recovery(scene: Scene) -> bool:
 def third_person(scene: Scene) -> bool:
     """Said of somebody else."""
     return scene.subject() in ("third", "second")
+
+
+def addressed(scene: Scene) -> bool:
+    """Said to another or of people at large, as advice is: "you", and nothing of the author, in the sentence."""
+    spoken = {*scene.before, *scene.inside, *scene.after}
+    return bool(_SECOND & spoken) and not (_SELF | _OURS) & spoken
 
 
 def question(scene: Scene) -> bool:
@@ -275,6 +296,7 @@ READINGS: Mapping[str, Callable[[Scene], bool]] = {
     "reported": reported,
     "third_person": third_person,
     "question": question,
+    "addressed": addressed,
     "education": education,
     "wish_of_dead": wish_of_dead,
     "helpline": helpline,
@@ -284,7 +306,7 @@ READINGS: Mapping[str, Callable[[Scene], bool]] = {
     "conditional": conditional,
     "hyperbole": hyperbole,
 }
-_CAPS: Mapping[str, Severity] = {"past": Severity.LOW, "conditional": Severity.MODERATE}
+_CAPS: Mapping[str, Severity] = {"conditional": Severity.MODERATE}
 
 
 def weigh(severity: Severity, readings: list[str]) -> Severity:

@@ -1,24 +1,13 @@
-"""The corpus: what the pipeline says of our own sentences, group by group, with a floor under each."""
+"""The corpus: what the pipeline says of our own sentences, group by group, and no group may fall below its floor."""
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
-from typing import Any
+from collections import Counter
 
 import pytest
 
-from moderation import Judgement, Pipeline, Remark, Severity, load
-
-HERE = Path(__file__).parent
-CONFIG = HERE.parent.parent / "config"
-
-
-def _groups(name: str) -> list[Any]:
-    table = tomllib.loads((HERE / f"{name}.toml").read_text("utf-8"))
-    return [
-        pytest.param(group, id=f"{name}/{group['name']}") for group in table.get("group") or table["case"]
-    ]
+from moderation import Pipeline, load
+from tests.corpus.score import CONFIG, HALVES, HERE, Group, floors, groups, score
 
 
 @pytest.fixture(scope="module")
@@ -26,41 +15,40 @@ def pipeline() -> Pipeline:
     return load(CONFIG)
 
 
-def fits(judgement: Judgement, wanted: dict[str, Any]) -> bool:
-    """Whether a judgement is what the group says, and was not an accident."""
-    at_least = Severity.of(wanted.get("severity", "none"))
-    at_most = Severity.of(wanted.get("most", "imminent"))
-    if judgement.failed or not at_least <= judgement.severity <= at_most:
-        return False
-    if "most" in wanted and judgement.action != "deliver" and "action" not in wanted:
-        return False
-    if wanted.get("hold") and judgement.action != "hold":
-        return False
-    return "action" not in wanted or judgement.action in wanted["action"]
+@pytest.mark.parametrize("half", HALVES)
+def test_no_group_falls(pipeline: Pipeline, half: str) -> None:
+    """Each group is read as well as it has been before; of the sealed half only names and rates are told."""
+    floor = floors().get(half, {})
+    fallen = {
+        group.name: f"{group.rate:.2f} under {floor[group.name]:.2f}"
+        for group in score(pipeline, half)
+        if group.rate < floor.get(group.name, 0.0)
+    }
+    assert not fallen
 
 
-@pytest.mark.parametrize("group", [*_groups("crisis"), *_groups("innocent"), *_groups("conduct")])
-def test_group(pipeline: Pipeline, group: dict[str, Any]) -> None:
-    """Enough of each group is read as a careful reader would."""
-    missed = [text for text in group["cases"] if not fits(pipeline.judge(text, author="a"), group)]
-    share = 1 - len(missed) / len(group["cases"])
-    assert share >= group["floor"], missed
+@pytest.mark.parametrize("half", HALVES)
+def test_every_floor_is_of_a_group(half: str) -> None:
+    """A group that is renamed takes its floor with it, and a new one gets one."""
+    known = {group.name for group in groups(half)}
+    assert not known ^ floors().get(half, {}).keys() or half == "sealed"
 
 
-@pytest.mark.parametrize("case", _groups("context"))
-def test_context(pipeline: Pipeline, case: dict[str, Any]) -> None:
-    """What was said before changes what a message says."""
-    remarks = [Remark(who, 0, pipeline.read(text)) for who, text in case["said"]]
-    judgement = pipeline.judge(case["text"], author="a", context=remarks)
-    assert fits(judgement, case), (judgement.action, judgement.severity, judgement.reasons)
+@pytest.mark.parametrize("half", HALVES)
+def test_no_sentence_stands_twice(half: str) -> None:
+    """Each case of a half is one case, but for what two profiles make of it."""
+    seen = Counter(
+        (case.said, case.text, case.wanted.get("profile")) for group in groups(half) for case in group.cases
+    )
+    assert max(seen.values(), default=1) == 1
 
 
-def test_no_sentence_stands_twice() -> None:
-    """Each case is one case."""
-    cases = [
-        text
-        for name in ("crisis", "innocent")
-        for group in tomllib.loads((HERE / f"{name}.toml").read_text("utf-8"))["group"]
-        for text in group["cases"]
-    ]
-    assert len(cases) == len(set(cases))
+def test_no_sentence_leaves_by_a_repr() -> None:
+    """A group that is printed, as by a failing test, prints no sentence."""
+    some: Group = next(groups("open"))
+    assert some.cases[0].text not in repr(some)
+
+
+def test_the_folders_are_the_halves() -> None:
+    """Nothing is left unscored."""
+    assert {path.name for path in HERE.iterdir() if path.is_dir() and path.name[0] != "_"} <= set(HALVES)

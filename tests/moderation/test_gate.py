@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import re2
+import pytest
+from hypothesis import given, settings
+
+from moderation import Pipeline
+from moderation.gate import WordGate, needed_words
+from moderation.lexicon import Lexicon
+from moderation.text import fold
+from tests.corpus.score import groups
+from tests.moderation_words import ANYTHING
+
+
+def _needs(pattern: str) -> set[str] | None:
+    found = needed_words(rf"\b(?:{Lexicon([]).expand(pattern)})\b")
+    if found is None:
+        return None
+    return {" ".join(sorted(word + "*" * (not exact) for word, exact in one)) for one in found}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "needs"),
+    [
+        ("sea", {"sea"}),
+        ("seas?", {"sea*"}),
+        ("sea wind", {"sea", "wind"}),
+        ("(?:sea|lake)(?: \\w+){0,3} wind", {"lake sea", "wind"}),
+        ("(?:old )?sea", {"sea"}),
+        ("sea ?side", {"sea*"}),
+        ("sail(?:ing|ed)? south", {"sail*", "south"}),
+        ("(?:up|down)hill|sea", {"down* sea up*"}),
+        ("(?:the |a )sea", {"a the", "sea"}),
+        ("se+a", {"s*"}),
+        ("sea(?: wind)?side", {"sea*"}),
+        ("(?:un)?tied", None),
+        ("\\w+", None),
+        ("(?:sea|\\d+)", None),
+    ],
+)
+def test_what_a_pattern_needs(pattern: str, needs: set[str] | None) -> None:
+    """The words of which any match has one; nothing where that cannot be told."""
+    assert _needs(pattern) == needs
+
+
+def _hidden(pipeline: Pipeline, text: str) -> list[str]:
+    rules = pipeline.rules
+    plain = fold(text).plain
+    shown = {*rules._words.possible(plain), *rules._words.open}
+    return [
+        rules.rules[rules._owner[number]].id
+        for number, pattern in enumerate(rules._patterns)
+        if number not in shown
+        and not rules.rules[rules._owner[number]].gate
+        and _compiled(pattern).search(plain) is not None
+    ]
+
+
+@cache
+def _compiled(pattern: str) -> Any:
+    return re2.compile(pattern)
+
+
+def test_no_pattern_is_hidden_that_would_match(pipeline: Pipeline) -> None:
+    """What the gate leaves out, matches nothing."""
+    for group in groups("open"):
+        for case in group.cases[::12]:
+            assert not _hidden(pipeline, case.text)
+
+
+@given(ANYTHING)
+@settings(max_examples=20)
+def test_strange_texts_hide_nothing(pipeline: Pipeline, text: str) -> None:
+    """Nor does it for texts that nobody would write."""
+    assert not _hidden(pipeline, text)
+
+
+def test_no_patterns_at_all() -> None:
+    """The empty set is a case like any."""
+    assert not list(WordGate({}).possible("any words"))
