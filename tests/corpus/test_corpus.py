@@ -34,7 +34,7 @@ def test_every_floor_is_of_a_group(half: str) -> None:
     assert not known ^ floors().get(half, {}).keys() or half == "sealed"
 
 
-@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("half", ["open", "sealed"])
 def test_no_sentence_stands_twice(half: str) -> None:
     """Each case of a half is one case, but for what two profiles make of it."""
     seen = Counter(

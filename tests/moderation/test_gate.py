@@ -3,8 +3,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import re2
 import pytest
+import re2
 from hypothesis import given, settings
 
 from moderation import Pipeline
