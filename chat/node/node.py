@@ -225,6 +225,7 @@ class Node:
             if not sessions:
                 continue
             person = await self.people.person(one)
+            asides = await self.people.asides(one)
             for session in sessions:
                 assert session.caller is not None
                 if person.banned is not None:
@@ -232,6 +233,7 @@ class Node:
                 elif person.grants is not None and person.granted_at > session.caller.issued:
                     session.caller.grants = person.grants
                     session.caller.issued = person.granted_at
+                    session.caller.asides = asides
                     for room in tuple(session.rooms):
                         if session.caller.role(room) is None:
                             await self.leave(session, room, is_lost=False)

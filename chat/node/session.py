@@ -64,14 +64,21 @@ class Caller:
         parent = parent_of(room)
         if parent is None:
             return role_in(self.grants, room)
-        if room in self.asides:
+        above = role_in(self.grants, parent)
+        if not self.is_outside(room):
             return Role(self.asides[room])
-        role = role_in(self.grants, parent)
-        return role if role is not None and role.rank >= Role.MODERATOR.rank else None
+        return above if above is not None and above.rank >= Role.MODERATOR.rank else None
 
     def is_outside(self, room: str) -> bool:
-        """Whether this is a side room that the caller is not in: nothing in it is theirs to see."""
-        return parent_of(room) is not None and room not in self.asides
+        """Whether this is a side room that the caller is not in: nothing in it is theirs to see.
+
+        Whoever was there as staff is out of it once they are staff of its room no more.
+        """
+        parent = parent_of(room)
+        if parent is None:
+            return False
+        held, above = self.asides.get(room), role_in(self.grants, parent)
+        return held is None or (Role(held).is_staff and (above is None or not above.is_staff))
 
 
 class Session:

@@ -146,6 +146,9 @@ async def test_an_erased_person_is_found_nowhere(tmp_path: Path, reach: Reach) -
         await one.hello(server.token(user=user, name=NAME))
         await one.join(ROOM)
         theirs = (await other.post("thank you all", "o"))["seq"]
+        side = (await staff.call("aside", room=ROOM, user=user))["room"]
+        await one.join(side)
+        await one.post(f"between us {MARK}", "s", side)
         for number in range(reach(5, 100)):
             text = f"{words(number)} {MARK}"
             seq = (await one.post(text, f"a{number}"))["seq"]

@@ -44,6 +44,9 @@ function ops.private()
       if entry.text then entry.text = '' end
       redis.call('HSET', key, flat[i], cmsgpack.pack(entry))
       changed = changed + 1
+    elseif is_theirs(entry.supervisor) then
+      entry.supervisor.name = arg.gone
+      redis.call('HSET', key, flat[i], cmsgpack.pack(entry))
     end
   end
 end
@@ -92,6 +95,7 @@ function ops.rest()
   for _, key in ipairs(arg.receipts) do redis.call('DEL', P .. key) end
   redis.call('HDEL', P .. 'person:' .. arg.user, 'name')
   redis.call('LREM', P .. 'hands', 0, arg.user)
+  redis.call('HDEL', P .. 'duty', arg.user)
   audit('erase', {user = arg.user, reason = arg.reason, ['with'] = arg.with})
 end
 
