@@ -36,7 +36,8 @@ def chain(settings: Settings, found: Chain) -> Iterator[Finding]:
     """Whether a call in each room would reach anybody at all, by what the store knows."""
     if found.unstaffed and not settings.outbound.targets:
         some = ", ".join(found.unstaffed[:FEW]) + (" and others" if len(found.unstaffed) > FEW else "")
-        yield wrong(
+        # Before the first person comes there is nobody who could be left alone.
+        yield (wrong if found.people else warn)(
             "chain",
             f"nobody would be called in {some}: no staff were ever here or added, and there is no way outside",
             "hearth staff add --role moderator --name NAME, or name a target under [outbound]",

@@ -110,7 +110,7 @@ async def _by_token(node: Node, command: Hello) -> tuple[Caller, str | None]:
         claims = node.verify(command.token)
     except TokenError:
         raise Refused(ErrorCode.UNAUTHENTICATED, close=CloseCode.NO_HELLO) from None
-    person = await node.people.person(claims.user)
+    person, asides = await asyncio.gather(node.people.person(claims.user), node.people.asides(claims.user))
     if person.banned is not None:
         raise Refused(ErrorCode.BANNED, close=CloseCode.BANNED)
     grants: Mapping[str, str] = claims.grants
@@ -121,7 +121,7 @@ async def _by_token(node: Node, command: Hello) -> tuple[Caller, str | None]:
     if not person.name and not await node.people.take_name(caller.id, caller.name):
         await node.people.remember(caller.id, {"name": caller.name})
     caller.country, caller.language, caller.hidden = person.country, person.language, person.hidden
-    caller.asides = await node.people.asides(caller.id)
+    caller.asides = asides
     roles = [Role(role) for role in grants.values()]
     strongest = max(roles, key=lambda role: role.rank, default=Role.PARTICIPANT)
     seen = str(strongest) if strongest.is_staff else ""

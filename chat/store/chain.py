@@ -18,6 +18,8 @@ class Chain:
     rooms: tuple[str, ...]
     unstaffed: tuple[str, ...]
     """Rooms of which nobody is staff, as far as the store was ever told."""
+    people: int
+    """How many have ever been here, staff among them."""
     given_up: int
     """Calls outside that were tried in vain."""
 
@@ -26,7 +28,9 @@ async def look_at_chain(client: Client) -> Chain:
     """Read it all; on a large store it takes a while."""
     rooms = tuple(sorted(_text(room) for room in await client.hkeys(ROOMS)))
     staffed: set[str] = set()
+    people = 0
     async for key in client.scan_iter(match=user_key("*"), count=1_000):
+        people += 1
         grants, seen = await client.hmget(key, "grants", "seen")
         # Newest first: what was granted, else the role of a token that was used.
         given = msgpack.unpackb(grants) if grants is not None else {"*": _text(seen or "participant")}
@@ -36,7 +40,7 @@ async def look_at_chain(client: Client) -> Chain:
         pages = [msgpack.unpackb(page) for page in await client.hvals(in_room(room, "pages"))]
         given_up += sum("dead_at" in page for page in pages)
     without = () if "*" in staffed else tuple(room for room in rooms if room not in staffed)
-    return Chain(rooms, without, given_up)
+    return Chain(rooms, without, people, given_up)
 
 
 def _text(value: object) -> str:

@@ -14,15 +14,16 @@ PAGED: dict[str, Any] = {
 
 
 def states(settings: Settings, **found: Any) -> list[State]:
-    known: dict[str, Any] = {"rooms": ("blue", "green"), "unstaffed": (), "given_up": 0, **found}
+    known: dict[str, Any] = {"rooms": ("blue", "green"), "unstaffed": (), "people": 3, "given_up": 0, **found}
     return [finding.state for finding in chain(settings, Chain(**known))]
 
 
 def test_an_empty_chain_is_wrong() -> None:
-    """Unless people outside are called; and a store without rooms says nothing."""
+    """Unless people outside are called, or nobody was ever here; and a store without rooms says nothing."""
     assert states(Settings()) == [State.OK]
     assert states(Settings(), unstaffed=("blue",)) == [State.WRONG]
     assert states(Settings(outbound=Outbound.model_validate(PAGED)), unstaffed=("blue",)) == [State.OK]
+    assert states(Settings(), unstaffed=("blue",), people=0) == [State.WARN]
     assert states(Settings(), rooms=()) == []
 
 

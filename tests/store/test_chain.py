@@ -31,10 +31,12 @@ async def grant(client: Redis, user: str, grants: dict[str, str]) -> None:
 
 
 async def test_a_room_without_staff_is_found(apart: Redis) -> None:
-    assert (await look_at_chain(apart)).unstaffed == ("blue", "green")
+    found = await look_at_chain(apart)
+    assert (found.unstaffed, found.people) == (("blue", "green"), 0)
     await grant(apart, "u_ann", {"green": "participant"})
     await grant(apart, "u_fay", {"blue": "facilitator"})
-    assert (await look_at_chain(apart)).unstaffed == ("green",)
+    found = await look_at_chain(apart)
+    assert (found.unstaffed, found.people) == (("green",), 2)
     await grant(apart, "u_mia", {"*": "moderator"})
     assert (await look_at_chain(apart)).unstaffed == ()
     await grant(apart, "u_mia", {})
