@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from chat.node.node import Node, now_ms
@@ -11,7 +12,7 @@ from chat.protocol.errors import ErrorCode, Refused
 from chat.protocol.events import Notice
 from chat.room.notices import notice_text
 from chat.room.queue import is_claimed
-from chat.room.wellbeing import Care, Exposure, free, is_break_due, why_another
+from chat.room.wellbeing import Care, Exposure, Load, another, free, is_break_due, why_not
 
 WORDS = {
     Care.IN_A_ROW: "You have just been with somebody in danger. {name} is free and could take this one.",
@@ -23,10 +24,8 @@ ANYWAY = " You can take it all the same."
 async def spare(node: Node, session: Session, flag: dict[str, Any]) -> None:
     """Refuse a claim that somebody else who is free had better take; `anyway` takes it all the same."""
     caller = node.caller(session)
-    avoids = (await node.people.person(caller.id)).avoids
-    read = Exposure(*await node.people.exposure(caller.id))
-    is_heavy = flag["severity"] == read.last == "imminent"
-    if not is_heavy and not set(avoids) & set(flag["categories"]):
+    mine = await _load(node, caller.id)
+    if why_not(flag, mine) is None:
         return
     room = flag["room"]
     found = (await node.broker.clock(room, {"op": "look", "most": 0}))["staff"]
@@ -35,10 +34,17 @@ async def spare(node: Node, session: Session, flag: dict[str, Any]) -> None:
     busy = {one["claimed_by"]["id"] for one in open_flags if is_claimed(one, now)}
     against = (flag.get("against") or {}).get("by", {}).get("id", "")
     others = free(map(as_staff, found), busy, but={caller.id, flag["author"]["id"], against})
-    why = why_another(flag, read, avoids, others)
-    if why is not None:
-        name = next(one["name"] for one in found if one["id"] == others[0]) or "A colleague"
+    loads = await asyncio.gather(*(_load(node, user) for user in others))
+    instead = another(flag, mine, dict(zip(others, loads, strict=True)))
+    if instead is not None:
+        why, user = instead
+        name = next(one["name"] for one in found if one["id"] == user) or "A colleague"
         raise Refused(ErrorCode.CONFLICT, WORDS[why].replace("{name}", name) + ANYWAY, by=name, anyway=True)
+
+
+async def _load(node: Node, user: str) -> Load:
+    (_, last), person = await asyncio.gather(node.people.exposure(user), node.people.person(user))
+    return Load(last, person.avoids)
 
 
 async def exposed(node: Node, session: Session, severity: str) -> None:

@@ -5,7 +5,7 @@ Nothing here keeps anybody from a person in danger: what it refuses can be taken
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -59,14 +59,30 @@ def free(staff: Iterable[Staff], busy: Collection[str], *, but: Collection[str])
     ]
 
 
-def why_another(
-    flag: Mapping[str, Any], read: Exposure, avoids: Collection[str], others: Sequence[str]
-) -> Care | None:
-    """Why one of `others` might take this flag instead; None where nobody is free, or nothing speaks for it."""
-    if not others:
-        return None
-    if flag["severity"] == read.last == "imminent":
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What speaks for or against giving somebody a flag."""
+
+    last: str = ""
+    """The severity of what they read last."""
+    avoids: Collection[str] = ()
+
+
+def why_not(flag: Mapping[str, Any], load: Load) -> Care | None:
+    """Why somebody had better not take a flag; None where nothing speaks against it."""
+    if flag["severity"] == load.last == "imminent":
         return Care.IN_A_ROW
-    if any(category in avoids for category in flag["categories"]):
+    if any(category in load.avoids for category in flag["categories"]):
         return Care.TOPIC
     return None
+
+
+def another(flag: Mapping[str, Any], mine: Load, others: Mapping[str, Load]) -> tuple[Care, str] | None:
+    """Why, and which of those who are free might take a flag instead.
+
+    Only somebody against whom nothing speaks is named: else two would be sent to each other, and nobody came.
+    """
+    why = why_not(flag, mine)
+    if why is None:
+        return None
+    return next(((why, user) for user, load in others.items() if why_not(flag, load) is None), None)

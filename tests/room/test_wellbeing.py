@@ -6,7 +6,7 @@ import pytest
 
 from chat.protocol.fields import DutyState, Role
 from chat.room.clocks import Staff
-from chat.room.wellbeing import WEIGHT, Care, Exposure, free, is_break_due, why_another
+from chat.room.wellbeing import WEIGHT, Care, Exposure, Load, another, free, is_break_due
 
 
 def test_a_break_is_due_each_time_that_so_much_more_was_read() -> None:
@@ -31,19 +31,26 @@ def test_only_who_is_here_on_duty_and_holds_nothing_is_free() -> None:
 
 
 @pytest.mark.parametrize(
-    ("severity", "last", "categories", "others", "why"),
+    ("severity", "last", "categories", "others", "instead"),
     [
-        ("imminent", "imminent", [], ["a"], Care.IN_A_ROW),
-        ("imminent", "imminent", [], [], None),
-        ("imminent", "high", [], ["a"], None),
-        ("high", "imminent", [], ["a"], None),
-        ("low", "", ["suicide", "abuse"], ["a"], Care.TOPIC),
-        ("low", "", ["abuse"], [], None),
-        ("low", "", ["suicide"], ["a"], None),
+        ("imminent", "imminent", [], {"a": Load()}, (Care.IN_A_ROW, "a")),
+        ("imminent", "imminent", [], {}, None),
+        ("imminent", "imminent", [], {"a": Load("imminent"), "b": Load("high")}, (Care.IN_A_ROW, "b")),
+        ("imminent", "high", [], {"a": Load()}, None),
+        ("high", "imminent", [], {"a": Load()}, None),
+        ("low", "", ["suicide", "abuse"], {"a": Load()}, (Care.TOPIC, "a")),
+        ("low", "", ["abuse"], {"a": Load(avoids=("abuse",))}, None),
+        ("low", "", ["suicide"], {"a": Load()}, None),
     ],
 )
-def test_somebody_else_is_named_only_where_they_are_free(
-    severity: str, last: str, categories: list[str], others: list[str], why: Any
+def test_only_somebody_against_whom_nothing_speaks_is_named(
+    severity: str, last: str, categories: list[str], others: dict[str, Load], instead: Any
 ) -> None:
     flag = {"severity": severity, "categories": categories}
-    assert why_another(flag, Exposure({}, last), ("abuse",), others) is why
+    assert another(flag, Load(last, ("abuse",)), others) == instead
+
+
+def test_two_are_never_sent_to_each_other() -> None:
+    """Whoever else is free has just been with somebody in danger as well: it is taken by who comes first."""
+    flag = {"severity": "imminent", "categories": []}
+    assert another(flag, Load("imminent"), {"b": Load("imminent")}) is None
