@@ -182,6 +182,19 @@ def test_hosts_by_room(copy: Path) -> None:
     assert pipeline.judge("read https://notbooks.example.com", profile="library").action == "block"
 
 
+def test_the_rules_of_the_manual_load(bare: Path) -> None:
+    """What the settings' page shows of rules and profiles can be copied from there."""
+    page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text("utf-8")
+    blocks = [part.partition("```")[0] for part in page.split("```toml\n")[1:]]
+    shown = [block for block in blocks if "[[rule]]" in block or "[allow]" in block]
+    assert len(shown) == 2
+    for number, block in enumerate(shown):
+        (bare / "rules" / f"{number}.toml").write_text(block, "utf-8")
+    pipeline = load(bare)
+    assert [one.span for one in pipeline.judge("they eat pears").reasons] == [(9, 14)]
+    assert pipeline.judge("they eat a pear tree").action == "deliver"
+
+
 def test_no_rules_at_all(tmp_path: Path) -> None:
     """An empty configuration loads; its pipeline finds only what the words alone say."""
     (tmp_path / "rules").mkdir()
