@@ -103,10 +103,12 @@ async def test_what_was_said_in_the_group_counts_in_the_talk(stage: Stage) -> No
     alone = await ana.say("I took them")
     assert "support" not in alone
     ben = await stage.person("Ben")
+    await fay.ask("watch", rooms=[stage.room], room=None)
     side = str((await fay.ask("aside", user=ben.id))["room"])
     await ben.client.join(side)
-    said = await ben.say("the pills are in front of me")
-    await ben.caught_up_with(said["seq"])
+    await ben.say("the pills are in front of me")
+    # What the room's node shows to staff, it reads later texts with.
+    await fay.hears("flag", text="the pills are in front of me")
     beside = await ben.client.post(side, "I took them")
     assert beside["support"]["severity"] in {"high", "imminent"}
 
