@@ -15,7 +15,8 @@ _JOIN_FOR = 3 * 60_000
 _SHORT = 90  # characters: a longer message is a sentence of its own
 _LETTERS = 3  # characters of a message that may be a part of a spelled word
 _HALF_LIFE = 10 * 60_000
-_ENOUGH = 3.0  # as much as three statements of the same weight, fresh
+_ENOUGH = 2.6  # about three statements of the same weight, of the last minutes
+_BACK_FOR = 10 * 60_000  # how long a take-back is heard beside what it takes back
 _FLOOD = (8, 10_000)  # messages, milliseconds
 _FLOOD_STAFF = (20, 10_000)
 _REPEATS = (2, 120_000)
@@ -59,6 +60,11 @@ class Heard:
             if remark.reading.severity >= severity:
                 weight += 0.5 ** (self._age(remark) / _HALF_LIFE)
         return Severity(severity + 1) if weight >= _ENOUGH else severity
+
+    def taken_back(self) -> Severity:
+        """The strongest of what the author said of late, which "just joking" does not clear."""
+        recent = [one.reading.severity for one in self.own if self._age(one) <= _BACK_FOR]
+        return Severity(max(recent, default=0))
 
     def crowding(self, mark: int, *, staff: bool, is_paced: bool) -> list[str]:
         """The rules on flooding and repeats that hold; messages that signal a risk are never counted."""

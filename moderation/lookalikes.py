@@ -24,6 +24,7 @@ _PAIRS = (
 _WORDS = {
     "æ": "ae", "œ": "oe", "ß": "ss", "þ": "th", "ы": "bl", "ю": "io", "ф": "f", "б": "b", "ш": "w", "щ": "w",
     "🔫": " gun ", "🔪": " knife ", "🗡": " knife ", "💊": " pills ", "🪢": " rope ", "🩸": " blood ",
+    "😴": " sleep ", "💤": " sleep ", "🪦": " grave ", "⚰": " coffin ", "🪒": " razor ", "🌉": " bridge ",
     "😂": " lol ", "🤣": " lol ", "💀": " lol ", "☠": " lol ", "😆": " lol ", "😹": " lol ", "😅": " lol ",
     "🖕": " fuck you ", "🐷": " pig ", "🐖": " pig ", "🐒": " monkey ", "🐵": " monkey ",
     "\u2800": " ", "\u115f": " ", "\u1160": " ", "\u3164": " ", "\uffa0": " ",

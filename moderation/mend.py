@@ -26,6 +26,7 @@ _MASKS = frozenset("*#_-.%^~&@$!?x")
 _SIGNS = re.compile(r"[^a-z]+")
 _LONGEST_TOKEN = 48
 _MOST = 200  # changes in one text: what bends more words than these is read well enough by then
+_SAFE = 6  # letters: of a longer word one may be missing
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -66,6 +67,11 @@ class Mender:
             if not apart or change[0] >= apart[-1][1]:
                 apart.append(change)
         return folded.replaced(apart) if apart else None
+
+    def is_torn(self, joined: str, at: int) -> bool:
+        """Whether a word that matters was sent in two messages, of which the second begins at a place."""
+        before, after = joined[:at].split(), joined[at:].split()
+        return bool(before and after) and before[-1] + after[0].strip(_EDGE) in self._vital
 
     def _changes(self, plain: str) -> Iterator[tuple[int, int, str]]:
         for match in self._spaced.finditer(plain):
@@ -195,6 +201,7 @@ def _typos(lexicon: Lexicon) -> dict[str, str]:
     typos: dict[str, str] = {}
     innocent = frozenset(lexicon.words("mend.innocent")) | frozenset(lexicon.words("mend.common"))
     targets = lexicon.words("mend.slips")
+    swaps = lexicon.words("mend.swaps")
     for word in targets:
         for at in range(len(word)):
             typos.setdefault(word[:at] + word[at + 1 :], word)
@@ -204,7 +211,14 @@ def _typos(lexicon: Lexicon) -> dict[str, str]:
             for letter in _ALPHABET:
                 typos.setdefault(word[:at] + letter + word[at + 1 :], word)
                 typos.setdefault(word[:at] + letter + word[at:], word)
+    for word in swaps:
+        for at in range(1, len(word) - 1):
+            typos.setdefault(word[:at] + word[at + 1] + word[at] + word[at + 2 :], word)
+            typos.setdefault(word[:at] + word[at] + word[at:], word)
+            if len(word) > _SAFE:
+                typos.setdefault(word[:at] + word[at + 1 :], word)
     for pair in lexicon.words("mend.typos"):
         wrong, _, right = pair.partition(" ")
         typos[wrong] = right
-    return {wrong: right for wrong, right in typos.items() if wrong not in innocent and wrong not in targets}
+    right_ones = {*innocent, *targets, *swaps}
+    return {wrong: right for wrong, right in typos.items() if wrong not in right_ones}

@@ -185,8 +185,12 @@ class Pipeline:
         """What the recent messages make of this one."""
         for joined, offset in heard.joined(folded.plain):
             self._read_joined(joined, offset, modes, findings, whole)
+            if self._mender.is_torn(joined, offset):
+                self._read_joined(joined[: offset - 1] + joined[offset:], offset - 1, modes, findings, whole)
         if findings.facets:
             compound(self.rules, modes, findings, whole, own=heard.own_facets, heard=heard.room_facets)
+        if "takes_back" in findings.facets and heard.taken_back() > max(findings.severity, Severity.LOW):
+            self._say("context.taken_back", findings, whole, modes, heard.taken_back())
         raised = heard.accumulated(findings.severity)
         if raised > findings.severity:
             self._say("context.accumulated", findings, whole, modes, raised)

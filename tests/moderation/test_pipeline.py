@@ -209,10 +209,32 @@ def test_what_was_judged_does_not_hold_what_follows(pipeline: Pipeline) -> None:
 
 
 def test_the_take_back_clears_nothing(pipeline: Pipeline) -> None:
-    """After a disclosure "just joking" neither raises nor hides: the earlier reading stays in the context."""
+    """After a disclosure "just joking" is heard beside it, and without one it is a joke."""
     said = _said(pipeline, ("a", "I am going to kill myself"))
-    assert pipeline.judge("just joking lol", author="a", context=said).severity is Severity.NONE
-    assert said[0].reading.severity >= Severity.HIGH
+    assert pipeline.judge("just joking lol", author="a", context=said).severity is Severity.HIGH
+    assert pipeline.judge("just joking lol", author="b", context=said).severity is Severity.NONE
+    late = [Remark("a", 1, said[0].reading)]
+    assert (
+        pipeline.judge("just joking lol", author="a", context=late, now=3_600_000).severity is Severity.NONE
+    )
+
+
+def test_a_word_torn_in_two_is_one(pipeline: Pipeline) -> None:
+    """A word that matters is read over two messages; words that stand by themselves are not glued."""
+    said = _said(pipeline, ("a", "feeling really suic"))
+    assert pipeline.judge("idal tonight", author="a", context=said).severity >= Severity.HIGH
+    calm = _said(pipeline, ("a", "the soup needs a"))
+    assert pipeline.judge("live herb or two", author="a", context=calm).severity is Severity.NONE
+
+
+def test_answers_count_where_they_were_asked_for(pipeline: Pipeline) -> None:
+    """A yes, a number or a no says nothing alone, and much after a question."""
+    asked = _said(pipeline, ("a", "I want to die"), ("s", "Have you taken anything?"))
+    assert pipeline.judge("about 30", author="a", context=asked).severity is Severity.IMMINENT
+    assert pipeline.judge("about 30", author="a").severity is Severity.NONE
+    safe = _said(pipeline, ("s", "Are you safe where you are?"))
+    assert pipeline.judge("no", author="a", context=safe).severity is Severity.HIGH
+    assert pipeline.judge("yes", author="a", context=safe).severity is Severity.NONE
 
 
 @pytest.mark.parametrize(
