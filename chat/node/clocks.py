@@ -76,11 +76,15 @@ class Clocks:
         loop = asyncio.get_running_loop()
         at = loop.time() + wait / 1000
         timer = self._timers.get(room)
-        if timer is not None and not timer.cancelled() and loop.time() <= timer.when() <= at:
+        if timer is not None and timer.when() <= at:
             return  # what it finds says when to look next
         if timer is not None:
             timer.cancel()
-        self._timers[room] = loop.call_at(at, lambda: self.poke(room, 0))
+        self._timers[room] = loop.call_at(at, self._is_time, room)
+
+    def _is_time(self, room: str) -> None:
+        del self._timers[room]
+        self.poke(room, 0)
 
     async def _sweep_on(self) -> None:
         while True:
@@ -96,9 +100,18 @@ class Clocks:
         now, times = await self._node.broker.due(list(await self._node.hub.known()))
         for room, at in times.items():
             if at <= now:
-                await self.look(room)
+                await self._look_in_turn(room)
             elif at - now < SWEEP_EVERY * 1000:
                 self._later(room, at - now)
+
+    async def _look_in_turn(self, room: str) -> None:
+        """What is wrong with one room must not keep back what is due in those after it."""
+        try:
+            await self.look(room)
+        except Unavailable:
+            raise
+        except Exception as error:
+            log.exception("clocks.failed", room=room, error=type(error).__name__)
 
     async def look(self, room: str) -> None:
         """Take what is due in one room."""

@@ -234,14 +234,18 @@ class Hub:
             ),
             return_exceptions=True,
         )
+        failed: BaseException | None = None
         for room, reply in zip(rooms, replies, strict=True):
             if isinstance(reply, BaseException):
-                raise reply
+                failed = reply  # told once the others are renewed
+                continue
             for user in reply["missing"]:
                 mailbox = room.mailboxes.get(user)
                 if mailbox is not None and mailbox.sessions:
                     await self.on_missing(room, next(iter(mailbox.sessions)))
         await asyncio.gather(*(self.tell_watchers(room.id) for room in self.rooms.values() if room.watchers))
+        if failed is not None:
+            raise failed
 
     async def tell_watchers(self, name: str) -> None:
         """Tell the store who of staff watches a room here: a notice reaches them."""

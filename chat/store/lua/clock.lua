@@ -120,7 +120,10 @@ function ops.call()
     flag.summons = nil
     keep_flag(flag)
   end
-  redis.call(arg.tells == 'nobody' and 'SADD' or 'SREM', P .. 'unheard', flag.flag)
+  local is_unheard = #take.groups > 0 and #take.to == 0 and not arg.targets
+  local is_new = redis.call(is_unheard and 'SADD' or 'SREM', P .. 'unheard', flag.flag) == 1
+  -- Its author was told so by then: each renewal of a watch that it can't reach calls again.
+  if arg.is_opening and is_unheard and not is_new then return {is_taken = false} end
   local number = take.step - 1
   if #take.groups > 0 then
     local code = arg.is_opening and 'call' or 'missed'

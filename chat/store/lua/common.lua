@@ -145,6 +145,7 @@ local function set_clock(flag)
     if flag.clock ~= flag.severity or not flag.next_at then
       flag.clock, flag.clock_at, flag.step = flag.severity, now, 1
       flag.next_at = now + (arg.wait or flag.due_at - now)
+      redis.call('SREM', P .. 'unheard', flag.flag)
       due('open', flag.flag, now)
     end
     due('flag', flag.flag, flag.next_at)
@@ -155,13 +156,17 @@ local function set_clock(flag)
   end
 end
 
--- Somebody of staff is there: what reached nobody when it was called is called again.
+-- Somebody of staff is there: what reached nobody when it was called is called again. It stays listed until a call
+-- reaches somebody, since those who are there may not be those whom it may reach.
 local function hear_unheard()
   for _, id in ipairs(redis.call('SMEMBERS', P .. 'unheard')) do
     local flag = flag_of(id)
-    if flag and flag.next_at then due('open', id, now) end
+    if flag and flag.next_at then
+      due('open', id, now)
+    else
+      redis.call('SREM', P .. 'unheard', id)
+    end
   end
-  redis.call('DEL', P .. 'unheard')
 end
 
 -- Keep a flag as it stands now, in the queue while it is open, and show it to staff. About staff: to moderators only.

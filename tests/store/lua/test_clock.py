@@ -124,6 +124,28 @@ async def test_a_flag_that_grows_graver_begins_anew(scene: Scene, client: Redis,
     assert set(await clocks(scene, client)) == {f"open:{flag}", f"flag:{flag}"}
 
 
+async def test_what_reached_nobody_is_told_once_and_stays_listed_until_somebody_is_reached(
+    scene: Scene, client: Redis, review: Review
+) -> None:
+    """Whoever watches may be nobody whom the call may reach: each renewal calls again, and tells nobody again."""
+    words = pack({"type": "support", "room": scene.room, "key": "", "text": "nobody"})
+    nobody: dict[str, Any] = {"take": {"step": 1, "to": []}, "tells": "nobody", "support": words}
+    flag = await crisis(scene, review, key="k")
+    watch = {"op": "watch", "node": "n1", "lease": 60_000, "watchers": [FAY.member]}
+    for _ in range(3):
+        await call(scene, flag, is_opening=True, **nobody)
+        assert f"open:{flag['flag']}" not in await clocks(scene, client)
+        await scene.broker.presence(scene.room, watch)
+        assert f"open:{flag['flag']}" in await clocks(scene, client)
+    assert [event["text"] for event in await scene.log("ann")] == ["care", "nobody"]
+    assert len(await review.audit(scene.room, 0, 9)) == 1
+    assert (await call(scene, flag, take={"to": []}))["is_taken"]
+    assert await client.smembers(in_room(scene.room, "unheard"))
+    assert (await call(scene, flag, is_opening=True))["is_taken"]
+    await scene.broker.presence(scene.room, watch)
+    assert f"open:{flag['flag']}" not in await clocks(scene, client)
+
+
 async def test_who_can_be_reached(scene: Scene) -> None:
     """Those who are in the room, those who watch, those who said something; nobody whose right was taken."""
     await scene.enter(FAY)
