@@ -35,7 +35,10 @@ async def audit(node: Node, session: Session, command: Audit) -> Page:
         found = found[-command.limit :]
     for room in rooms:
         await read(node, session, room, "audit", user=command.user)
-    return Page(room=command.room, events=found, more=more)
+    me = node.caller(session).id
+    # A flag about oneself shows in its steps as well.
+    shown = [entry for entry in found if entry.get("user") != me or entry["by"]["id"] == me]
+    return Page(room=command.room, events=shown, more=more)
 
 
 async def read(node: Node, session: Session, room: str, what: str, **more: Any) -> None:

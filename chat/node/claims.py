@@ -7,7 +7,7 @@ from typing import Any
 
 from chat.node.desk import find, step
 from chat.node.guide import as_frames
-from chat.node.node import Node, clean, now_ms, room_of
+from chat.node.node import Node, clean, may_see, now_ms, room_of
 from chat.node.session import Session
 from chat.node.wellbeing import exposed, spare
 from chat.protocol.commands import Claim, Note, Unclaim
@@ -74,7 +74,7 @@ async def _context(node: Node, session: Session, flag: dict[str, Any]) -> dict[s
     around, recent, known = await asyncio.gather(
         _around(node, room, flag), _recent_of(node, room, author), node.review.flags_of(room, author, EARLIER)
     )
-    earlier = [other for other in known if other["flag"] != flag["flag"]]
+    earlier = [other for other in known if other["flag"] != flag["flag"] and may_see(session, other)]
     return {
         "around": as_frames(around, session.form),
         "recent": as_frames(recent, session.form),

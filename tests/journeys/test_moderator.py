@@ -279,6 +279,26 @@ async def test_what_staff_did_is_in_the_audit_trail(stage: Stage) -> None:
     assert [entry["action"] for entry in about["events"]] == ["mute"]
 
 
+async def test_nobody_reads_of_a_flag_about_themselves_in_the_trail(stage: Stage) -> None:
+    """Nor of an appeal on an act of their own beside another flag of its author."""
+    mo, ana, _ = await desk(stage)
+    nia = await stage.person("Nia", "moderator")
+    await nia.say(CRISIS)
+    flag = await mo.hears("flag", author={"id": nia.id, "name": nia.name, "role": "moderator"})
+    await mo.ask("claim", flag=flag["flag"], room=None)
+    assert flag["flag"] in str(await mo.ask("audit", limit=50))
+    assert flag["flag"] not in str(await nia.ask("audit", limit=50))
+    said = await ana.say("I feel like a burden to everyone.")
+    first = await mo.hears("flag", seq=said["seq"])
+    await mo.ask("claim", flag=first["flag"], room=None)
+    await mo.ask("decide", flag=first["flag"], action="retract", note="n", room=None)
+    await ana.ask("appeal", flag=first["flag"], text="Please look again.", room=None)
+    said = await ana.say(CRISIS)
+    second = await mo.hears("flag", seq=said["seq"])
+    context = (await mo.ask("claim", flag=second["flag"], anyway=True, room=None))["context"]
+    assert [earlier["kind"] for earlier in context["earlier"]] == ["message"]
+
+
 async def test_flags_of_a_room_stay_in_it(stage: Stage) -> None:
     """A moderator of one room sees, claims and reads nothing of another."""
     mo, ana, _ = await desk(stage)
