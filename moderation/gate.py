@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from moderation.lexicon import CLOSING, OPENING
+
 _TOKEN = re.compile(r"[a-z0-9_]+")
 _KEPT = 20_000  # words remembered: ordinary talk uses far fewer
 _LITERAL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
@@ -82,14 +84,14 @@ class WordGate:
 
 
 def needed_words(pattern: str) -> tuple[Words, ...] | None:
-    r"""Three sets, of each of which one word must stand in a text that `\b(?:…)\b` matches; None if unknown."""
-    if not (pattern.startswith(r"\b(?:") and pattern.endswith(r")\b")):
+    """Three sets, of each of which one word must stand in any text that a pattern matches; None if unknown."""
+    if not (pattern.startswith(OPENING) and pattern.endswith(CLOSING)):
         return None
     try:
-        choices, end = _choices(pattern, 5)
+        choices, end = _choices(pattern, len(OPENING))
     except ValueError:
         return None
-    if end != len(pattern) - 3:
+    if end != len(pattern) - len(CLOSING):
         return None  # the group that opens the pattern is not the one that closes it
     levels: tuple[set[Word], ...] = (set(), set(), set())
     for choice in choices:
@@ -188,8 +190,11 @@ def _part(pattern: str, at: int) -> tuple[_Part, int]:
     if pattern.startswith("(?:", at):
         choices, end = _choices(pattern, at + 3)
         return _simplified(_Part("group", choices=choices)), end + 1
-    if sign == "(":
+    if pattern.startswith("(?", at):
         raise ValueError("a group of another kind")
+    if sign == "(":
+        choices, end = _choices(pattern, at + 1)
+        return _simplified(_Part("group", choices=choices)), end + 1
     if sign == "[":
         end = pattern.index("]", at + 2)
         spaced = pattern[at : end + 1] == r"[\s,\-]"

@@ -25,6 +25,9 @@ _TIERS = (1, 2, 3)
 
 # A space in a pattern is what people put between words that belong together.
 GAP = r"[\s,\-]+"
+# What a pattern stands between unless it is raw: it begins with a word and ends with one, or after a mark.
+OPENING = r"\b(?:"
+CLOSING = r")(?:\b|\B(?:\s|$))"
 # Stands after each text that is matched: a filter that does not find it gave up, and found nothing else.
 END = " \x02zqj"
 NEVER = r"[^\x00-\x{10FFFF}]"

@@ -13,7 +13,7 @@ import re2
 
 from moderation.checks import CHECKS
 from moderation.gate import WordGate
-from moderation.lexicon import END, Lexicon, RuleError, line_of, parse, provenance
+from moderation.lexicon import CLOSING, END, OPENING, Lexicon, RuleError, line_of, parse, provenance
 from moderation.verdict import Action, Category, Severity
 
 __all__ = ["Hit", "Kind", "Mode", "Rule", "RuleError", "RuleSet", "load_rules"]
@@ -417,7 +417,7 @@ def _compiled(file: str, line: int, rule_id: str, pattern: str, lexicon: Lexicon
     except KeyError as error:
         raise RuleError(file, line, f"{rule_id}: no list named {error.args[0]}") from error
     if not raw:
-        expanded = rf"\b(?:{expanded})(?:\b|\B(?:\s|$))"  # the end of a word, or of a mark after it
+        expanded = f"{OPENING}{expanded}{CLOSING}"
     try:
         compiled = re2.compile(expanded, _options())
     except re2.error as error:
