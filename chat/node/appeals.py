@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from chat.node.desk import step
+from chat.node.desk import care_for, step
 from chat.node.node import Node, clean, new_flag, refuse_unless_ok, room_of
 from chat.node.session import Session
-from chat.node.speech import ask_help
 from chat.node.wellbeing import exposed
-from chat.protocol.commands import Appeal, Evidence, Help
+from chat.protocol.commands import Appeal, Evidence
 from chat.protocol.errors import ErrorCode, Refused
 from chat.protocol.events import EvidenceOpened, Ok
 from chat.protocol.fields import Role
@@ -28,9 +27,10 @@ async def appeal(node: Node, session: Session, command: Appeal) -> Ok:
     text = clean(command.text).strip()
     if not text:
         raise Refused(ErrorCode.BAD_REQUEST, "Please say in a few words what we should look at again.")
+    support = await care_for(node, session, room, text, f"appeal-{command.flag}")
     limit = node.settings.limits.report
     if len(text) > limit:
-        raise Refused(ErrorCode.TOO_LONG, f"Please keep this to {limit} characters.")
+        raise Refused(ErrorCode.TOO_LONG, f"Please keep this to {limit} characters.", support=support)
     args = node.act_args(
         session, role, "appeal", least=Role.PARTICIPANT.rank + 1, flag=command.flag,
         new={**new_flag(room, "appeal"), "text": text, "verdict": "delivered"},
@@ -38,12 +38,9 @@ async def appeal(node: Node, session: Session, command: Appeal) -> Ok:
     )  # fmt: skip
     reply = await node.broker.decide(room, args)
     if reply.get("code") == ErrorCode.CONFLICT:
-        raise Refused(ErrorCode.CONFLICT, NOT_NOW)
-    refuse_unless_ok(reply)
-    verdict = node.pipeline.judge(text, author=caller.id)
-    if verdict.crisis or verdict.failed:
-        await ask_help(node, session, Help(room=room, text=text, key=f"appeal-{command.flag}"))
-    return Ok(room=room, note=RECEIVED)
+        raise Refused(ErrorCode.CONFLICT, NOT_NOW, support=support)
+    refuse_unless_ok(reply, support)
+    return Ok(room=room, note=RECEIVED, support=support)
 
 
 async def evidence(node: Node, session: Session, command: Evidence) -> EvidenceOpened:

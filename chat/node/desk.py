@@ -12,7 +12,7 @@ from chat.node.session import Session
 from chat.node.speech import ask_help, judge_label
 from chat.protocol.commands import Attend, Ban, Decide, Help, Report, Unban, Watch
 from chat.protocol.errors import ErrorCode, Refused
-from chat.protocol.events import Ok, Queue
+from chat.protocol.events import Ok, Queue, Support
 from chat.protocol.fields import Role
 from chat.room import queue
 from chat.room.permissions import RIGHTS, may_act_on
@@ -188,9 +188,12 @@ async def report(node: Node, session: Session, command: Report) -> Ok:
     room, role = node.joined(session, command.room, "report")
     caller = node.caller(session)
     reason = clean(command.reason)
+    support = await care_for(node, session, room.id, reason, f"report-{command.seq}")
     if len(reason) > node.settings.limits.report:
         raise Refused(
-            ErrorCode.TOO_LONG, f"Please keep the reason to {node.settings.limits.report} characters."
+            ErrorCode.TOO_LONG,
+            f"Please keep the reason to {node.settings.limits.report} characters.",
+            support=support,
         )
     new = {**new_flag(room.id, "report"), "verdict": "delivered"}
     args = node.act_args(
@@ -199,11 +202,20 @@ async def report(node: Node, session: Session, command: Report) -> Ok:
         report={"by": {"id": caller.id, "name": caller.name}, "reason": reason},
         due=node.settings.review.due_seconds["none"],
     )  # fmt: skip
-    refuse_unless_ok(await node.broker.decide(room.id, args))
-    verdict = node.pipeline.judge(reason, author=caller.id)
-    if verdict.crisis or verdict.failed:
-        await ask_help(node, session, Help(room=room.id, text=reason, key=f"report-{command.seq}"))
-    return Ok(room=room.id)
+    refuse_unless_ok(await node.broker.decide(room.id, args), support)
+    return Ok(room=room.id, support=support)
+
+
+async def care_for(node: Node, session: Session, room: str, text: str, key: str) -> Support | None:
+    """What somebody gets who is in danger as they write to staff, whatever becomes of what they ask."""
+    verdict = node.pipeline.judge(text, author=node.caller(session).id)
+    if not verdict.crisis and not verdict.failed:
+        return None
+    try:
+        done = await ask_help(node, session, Help(room=room, text=text, key=key))
+    except Refused as refused:  # too often: that refusal was flagged and cared for
+        return refused.support if isinstance(refused.support, Support) else None
+    return done.support if isinstance(done, Ok) else None
 
 
 # ── all rooms at once ────────────────────────────────────────────────────────────────────────────

@@ -17,7 +17,7 @@ from chat.node.ports import Broker, Erasing, People, Review, Unavailable
 from chat.node.rooms import Room
 from chat.node.session import Caller, Session, member_of
 from chat.protocol.errors import CloseCode, ErrorCode, Refused
-from chat.protocol.events import Member, Notice
+from chat.protocol.events import Member, Notice, Support
 from chat.protocol.fields import Role
 from chat.protocol.wire import pack
 from chat.room.care import Care
@@ -350,8 +350,8 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def refuse_unless_ok(reply: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A script's refusal as an error."""
+def refuse_unless_ok(reply: Mapping[str, Any], support: Support | None = None) -> Mapping[str, Any]:
+    """A script's refusal as an error, with the support that the refused words called for."""
     if "code" in reply:
         wait = reply.get("wait")
         by = reply["by"].get("name") if isinstance(reply.get("by"), dict) else None
@@ -360,6 +360,7 @@ def refuse_unless_ok(reply: Mapping[str, Any]) -> Mapping[str, Any]:
             f"{by} was here first. Please look at it again." if by else "",
             retry_after=round(wait / 1000, 3) if wait else None,
             by=by,
+            support=support,
         )
     return reply
 

@@ -530,7 +530,9 @@ def _answer(node: Node, said: Said, reply: dict[str, Any]) -> Frame:
         )
     posted = _answers.decode(reply["answer"])
     if isinstance(posted, Ok):
-        return Ok(room=said.room.id)
+        severity = max(_severity(said.judgement), Severity.MODERATE)
+        card = support_for(node, said.room, said.caller, said.judgement, severity, said.key, held=True)
+        return Ok(room=said.room.id, support=card)
     posted.decision = reply.get("decision")
     if posted.verdict == "delivered":
         node.counts.delivered += 1

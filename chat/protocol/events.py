@@ -56,11 +56,15 @@ class _Reply(Frame):
 
 
 class Ok(_Reply, tag="ok", kw_only=True):
-    """Done."""
+    """Done. `support` comes with `help`, and where words to staff carried a crisis signal.
+
+    It is in the private log too, which nobody hears who is out of the room.
+    """
 
     room: str | None = None
     seq: int | None = None
     note: str | None = None
+    support: Support | None = None
 
 
 class Error(_Reply, tag="error", kw_only=True):

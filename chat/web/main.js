@@ -260,7 +260,8 @@ class App {
     showEnded({
       title,
       text,
-      help: care.helpForm({}),
+      // Out of the room nobody hears its private log: what the reply brings is shown here.
+      help: [care.node, care.helpForm({ onSent: () => care.show() })],
       again: () => {
         this.#wanted = null;
         if (this.#rooms.length > 1) this.#showRooms();

@@ -175,7 +175,8 @@ export class RoomSession {
   async help(text) {
     const key = freshKey();
     const trimmed = text.trim();
-    await this.#care(key, this.send("help", trimmed ? { text: trimmed, key } : { key }));
+    const reply = await this.#care(key, this.send("help", trimmed ? { text: trimmed, key } : { key }));
+    this.#support(key, reply.support);
     this.#note({ type: "helped", text: trimmed });
   }
 

@@ -347,6 +347,9 @@ async def test_a_mute_can_be_appealed(stage: Stage) -> None:
     await fay.ask("mute", user=ana.id, seconds=600, reason="Too much.")
     muted = await ana.hears("muted")
     await ana.ask("appeal", flag=muted["flag"], text="I will be gentler.", room=None)
+    refused = await ana.refused("conflict", "appeal", flag=muted["flag"], text=CRISIS, room=None)
+    assert refused["support"]["helplines"]
+    assert (await mo.hears("flag", kind="help"))["text"] == CRISIS
     waits = await mo.hears("flag", kind="appeal", state="open")
     await mo.ask("claim", flag=waits["flag"], room=None)
     await mo.ask("decide", flag=waits["flag"], action="approve", note="Fine.", room=None)

@@ -197,7 +197,8 @@ async def is_refused(here: Evening) -> None:
         refused = await ana.refused(code, "post", key=new_key(), text=text)
         assert refused["support"]["helplines"]
         if code != "too_long":
-            await ana.ask("help", text="Please come.", key=new_key())
+            helped = await ana.ask("help", text="Please come.", key=new_key())
+            assert helped["support"]["helplines"]
 
     await fay.ask("mute", user=ana.id, seconds=60, reason="A pause.")
     await ana.hears("muted")
