@@ -14,7 +14,7 @@ from moderation.lexicon import CLOSING, OPENING
 
 _TOKEN = re.compile(r"[a-z0-9_]+")
 _KEPT = 20_000  # words remembered: ordinary talk uses far fewer
-_LITERAL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
+_RUN = re.compile(r"[a-z0-9_]+(?![?*+{])|[a-z0-9_]")  # the last of a run may have a quantifier to itself
 _COMMON_WORDS = """
 i im ive id ill my me myself to the a an and it its is are was were be been am do dont did not no so
 just of in on at for with that this there they them he she his her him you your we our us have has had
@@ -171,7 +171,8 @@ def _slot(slot: list[_Part]) -> list[Words]:
 def _choices(pattern: str, at: int) -> tuple[list[list[_Part]], int]:
     """The choices of the group whose inside begins at a place, and where its `)` stands."""
     choices: list[list[_Part]] = [[]]
-    while at < len(pattern):
+    size = len(pattern)
+    while at < size:
         sign = pattern[at]
         if sign == ")":
             return choices, at
@@ -180,7 +181,8 @@ def _choices(pattern: str, at: int) -> tuple[list[list[_Part]], int]:
             at += 1
             continue
         part, at = _part(pattern, at)
-        at = _repeated(pattern, at, part)
+        if at < size and pattern[at] in "?*+{":
+            at = _repeated(pattern, at, part)
         choices[-1].append(part)
     raise ValueError("a group is not closed")
 
@@ -201,7 +203,8 @@ def _part(pattern: str, at: int) -> tuple[_Part, int]:
         return _Part("gap" if spaced else "unknown"), end + 1
     if sign == "\\":
         return _Part("unknown"), at + 2
-    return (_Part("literal", sign) if sign in _LITERAL else _Part("unknown")), at + 1
+    run = _RUN.match(pattern, at)
+    return (_Part("literal", run[0]), run.end()) if run else (_Part("unknown"), at + 1)
 
 
 def _simplified(part: _Part) -> _Part:
@@ -213,8 +216,6 @@ def _simplified(part: _Part) -> _Part:
 
 def _repeated(pattern: str, at: int, part: _Part) -> int:
     """Read a quantifier, which makes a part optional, or open at its end."""
-    if at >= len(pattern) or pattern[at] not in "?*+{":
-        return at
     sign = pattern[at]
     end = pattern.index("}", at) + 1 if sign == "{" else at + 1
     if part.kind == "literal":

@@ -1,6 +1,7 @@
 """Rules: read from TOML, checked, compiled into one filter, and tried on their own examples at load."""
 
 import re as stdlib
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -156,8 +157,11 @@ class RuleSet:
             gate = number - len(self._owner)
             for pattern in (number,) if gate < 0 else self._behind[gate].passed(encoded):
                 hits += self._find(pattern, encoded)
+        known = self._compiled
         for pattern in self._words.possible(plain):
-            hits += self._find(pattern, encoded)
+            compiled = known.get(pattern) or self._learn(pattern)
+            if compiled.search(encoded) is not None:
+                hits += self._find(pattern, encoded)
         if hits and len(encoded) != len(plain):
             hits = _in_characters(hits, encoded)
         hits.sort(key=_place)
@@ -174,16 +178,14 @@ class RuleSet:
         gate = self.rules[rule].gate
         if gate and re2.search(gate.encode(), encoded) is None:
             return []
-        own = (pattern for pattern, owner in enumerate(self._owner) if owner == rule)
+        first = bisect_left(self._owner, rule)
+        own = range(first, first + len(self.rules[rule].patterns))
         return _in_characters([hit for pattern in own for hit in self._find(pattern, encoded)], encoded)
 
     def _find(self, pattern: int, encoded: bytes) -> Iterator[Hit]:
         """The hits of one pattern, in bytes."""
         owner = self._owner[pattern]
-        compiled = self._compiled.get(pattern)
-        if compiled is None:  # what never hits anything takes no memory
-            compiled = re2.compile(self._patterns[pattern].encode(), _options(capture=True))
-            self._compiled[pattern] = compiled
+        compiled = self._compiled.get(pattern) or self._learn(pattern)
         detail = min(compiled.groups, 1)  # a group in a pattern marks what of the hit is meant
         check = CHECKS.get(self.rules[owner].check)
         most = len(encoded) if self.rules[owner].action is Action.MASK else _MOST
@@ -208,11 +210,16 @@ class RuleSet:
                 start += 1
             yield Hit(owner, start, end)
 
+    def _learn(self, pattern: int) -> Any:
+        """Compile a pattern for the first text that may have it: what never hits anything takes no memory."""
+        compiled = self._compiled[pattern] = _made(self._patterns[pattern])
+        return compiled
+
     def _vetoes(self, owner: int, encoded: bytes) -> list[tuple[int, int]]:
         """Where the rule is undone, apart from each other, the first last."""
         unless = self._unless.get(owner)
         if unless is None:
-            unless = tuple(re2.compile(one.encode(), _options()) for one in self.rules[owner].unless)
+            unless = tuple(_made(one) for one in self.rules[owner].unless)
             self._unless[owner] = unless
         spans = sorted(veto.span() for one in unless for veto in one.finditer(encoded))
         apart: list[tuple[int, int]] = []
@@ -242,6 +249,10 @@ class _Sieve:
         if not found or found[-1] != len(self._numbers):
             raise RuntimeError("the rule filter gave no answer")
         return [self._numbers[one] for one in found[:-1]]
+
+
+def _made(pattern: str) -> Any:
+    return re2.compile(pattern.encode(), _options(capture=True))
 
 
 def _place(hit: Hit) -> tuple[int, int]:
@@ -419,9 +430,9 @@ def _compiled(file: str, line: int, rule_id: str, pattern: str, lexicon: Lexicon
     if not raw:
         expanded = f"{OPENING}{expanded}{CLOSING}"
     try:
-        compiled = re2.compile(expanded, _options())
+        compiled = _made(expanded)
     except re2.error as error:
         raise RuleError(file, line, f"{rule_id}: {error}") from error
-    if compiled.search("") is not None:
+    if compiled.search(b"") is not None:
         raise RuleError(file, line, f"{rule_id}: a pattern that matches nothing at all matches everywhere")
     return expanded

@@ -80,6 +80,14 @@ def test_strange_texts_hide_nothing(pipeline: Pipeline, text: str) -> None:
     assert not _hidden(pipeline, text)
 
 
+def test_words_give_nearly_all_patterns_away(pipeline: Pipeline) -> None:
+    """Few patterns are run on every text, and few of the others on an ordinary one."""
+    words = pipeline.rules._words
+    assert len(words.open) < len(pipeline.rules._patterns) / 15
+    plain = "thank you all, we had a quiet evening and cooked soup with my neighbour"
+    assert len(list(words.possible(plain))) < len(pipeline.rules._patterns) / 25
+
+
 def test_no_patterns_at_all() -> None:
     """The empty set is a case like any."""
     assert not list(WordGate({}).possible("any words"))
