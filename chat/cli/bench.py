@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chat.bench.judging import judging
 from chat.bench.servers import Running, bare, hearth, memory, run_load, spent
 from chat.bench.stages import STAGES, between
 from chat.bench.waiters import join_many
 from chat.cli import CommandError
 from chat.cli.table import show
+from chat.settings import default_config
+from moderation import load
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,14 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="measure fan-out beside a bare server",
         description="Measure the server on this machine (Linux).",
     )
-    parser.add_argument("what", nargs="?", default="fanout", choices=("fanout", "memory", "accept"))
+    parser.add_argument("what", nargs="?", default="fanout", choices=("fanout", "memory", "accept", "judge"))
     parser.add_argument("--rounds", type=_rounds, default=5, help="rounds, of which the median counts (5)")
+    parser.add_argument(
+        "--texts",
+        type=Path,
+        metavar="FILE",
+        help="JSON Lines with text to judge; the rules' own examples if not given",
+    )
     parser.add_argument("--quick", action="store_true", help="a tenth of the load: a trial, no measurement")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(func=run)
@@ -72,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
         "fanout": fanout,
         "memory": members,
         "accept": accept,
+        "judge": judge,
     }[args.what]
     with tempfile.TemporaryDirectory(prefix="hearth-bench-") as folder:
         args.folder = Path(folder)
@@ -187,6 +197,26 @@ def accept(args: argparse.Namespace) -> list[dict[str, Any]]:
     beside = round(statistics.median(one["us_message"][1] for one in store), 1)
     rows.append({"stage": "the store beside it", "µs a message": beside, "share": ""})
     return rows
+
+
+# ── judging ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def judge(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """CPU of judging texts one by one, and of hostile ones, beside one NFKC and casefold of the same."""
+    pipeline = load(default_config())
+    texts = _texts(args.texts) if args.texts else [one for rule in pipeline.rules.rules for one in rule.spare]
+    if not texts:
+        raise CommandError(f"{args.texts}: holds no texts")
+    return judging(pipeline, texts[:: 10 if args.quick else 1], args.rounds)
+
+
+def _texts(path: Path) -> list[str]:
+    try:
+        rows = [json.loads(line) for line in path.read_text("utf-8").split("\n") if line.strip()]
+        return [str(row["text"]) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CommandError(f"{path}: not JSON Lines with text ({type(error).__name__})") from None
 
 
 def _say(text: str) -> None:
