@@ -22,7 +22,7 @@ from moderation.verdict import Action, Judgement, Reason, Severity
 _TAIL = 160
 _LONG = 45  # words
 _CALMING = frozenset(("calm", "attack"))
-_LIMIT = 0.020  # seconds of this thread's own time for a message of ordinary length
+_LIMIT = 0.040  # seconds of this thread's own time for a message of up to the length below, which most need a tenth of
 _ORDINARY = 4_000  # characters; a longer text may take longer in proportion
 _SHORTEST_REPEAT = 12
 FAILED = "pipeline.failed"
@@ -132,7 +132,7 @@ class Pipeline:
             read_hits(self.rules, self._words, modes, folded, hits, findings)
         mended = self._mender.mend(folded)
         if mended is not None:
-            self._read_mended(mended, hits, modes, findings)
+            self._read_mended(mended, folded, hits, modes, findings)
         if findings.facets:
             compound(self.rules, modes, findings, whole)
         raw = self._classifier.raw(folded.plain if mended is None else mended.plain)
@@ -162,11 +162,11 @@ class Pipeline:
         )
 
     def _read_mended(
-        self, mended: Folded, before: list[Hit], modes: tuple[Mode, ...], findings: Findings
+        self, mended: Folded, folded: Folded, before: list[Hit], modes: tuple[Mode, ...], findings: Findings
     ) -> None:
         """Rules on the mended text, but for those that the plain form has already met."""
         seen = {hit.rule for hit in before}
-        fresh = [hit for hit in self.rules.hits(mended.plain) if hit.rule not in seen]
+        fresh = [hit for hit in self.rules.hits(mended.plain, folded.plain) if hit.rule not in seen]
         if fresh:
             read_hits(self.rules, self._words, modes, mended, fresh, findings)
 
@@ -336,7 +336,6 @@ def prove(pipeline: Pipeline) -> None:
             for example in rule.spare
             if pipeline.speaks(rule, example)
         ]
-        pipeline.rules.forget()
     if wrong:
         first, *others = wrong
         raise RuleError(first.file, first.line, "; ".join((first.why, *map(str, others))))

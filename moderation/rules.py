@@ -16,6 +16,7 @@ from moderation.checks import CHECKS
 from moderation.gate import WordGate
 from moderation.lexicon import CLOSING, END, OPENING, Lexicon, RuleError, line_of, parse, provenance
 from moderation.verdict import Action, Category, Severity
+from moderation.windows import Window, windows
 
 __all__ = ["Hit", "Kind", "Mode", "Rule", "RuleError", "RuleSet", "load_rules"]
 
@@ -149,28 +150,44 @@ class RuleSet:
         rest = [(number, shut[number]) for number in words.open]
         return _Sieve([*rest, *enumerate(gated, len(self._owner))]), words
 
-    def hits(self, plain: str) -> list[Hit]:
-        """Where rules match a plain text. Raises RuntimeError when the filter itself gave up."""
+    def hits(self, plain: str, read: str = "") -> list[Hit]:
+        """Where rules match a plain text. Raises RuntimeError when the filter itself gave up.
+
+        Long parts of it that are word for word in `read`, a text that was read already, are left out.
+        """
         encoded = plain.encode()
         hits: list[Hit] = []
         for number in self._sieve.passed(encoded):
             gate = number - len(self._owner)
             for pattern in (number,) if gate < 0 else self._behind[gate].passed(encoded):
                 hits += self._find(pattern, encoded)
-        known = self._compiled
-        for pattern in self._words.possible(plain):
-            compiled = known.get(pattern) or self._learn(pattern)
-            if compiled.search(encoded) is not None:
-                hits += self._find(pattern, encoded)
         if hits and len(encoded) != len(plain):
             hits = _in_characters(hits, encoded)
+        for window in windows(plain):
+            if not read or plain[window[0] : window[1]] not in read:
+                hits += self._within(plain, window)
         hits.sort(key=_place)
         return hits
 
-    def forget(self) -> None:
-        """Give back the memory of patterns that were compiled for texts that will not come again."""
-        self._compiled.clear()
-        self._unless.clear()
+    def _within(self, plain: str, window: Window) -> list[Hit]:
+        """The hits of patterns that words give away, which begin where a window answers for them."""
+        start, end, first, last = window
+        part = plain[start:end]
+        encoded = part.encode()
+        found: list[Hit] = []
+        for pattern in self._words.possible(part):
+            compiled = self._compiled.get(pattern) or self._learn(pattern)
+            if compiled.search(encoded) is not None:
+                found += self._find(pattern, encoded)
+        if found and len(encoded) != len(part):
+            found = _in_characters(found, encoded)
+        if not start:
+            return [hit for hit in found if hit.start < last]
+        return [
+            Hit(hit.rule, hit.start + start, hit.end + start)
+            for hit in found
+            if first <= hit.start + start < last
+        ]
 
     def hits_of(self, rule: int, plain: str) -> list[Hit]:
         """Where one rule matches a plain text, as `hits` would have it."""
