@@ -13,6 +13,10 @@ _CLAUSE = 3  # words that a clause has at least
 _STOPS = frozenset(".!?;\n")
 _SELF = frozenset(("i", "im", "ive", "id", "ill", "ima", "imma", "me", "myself"))
 _SECOND = frozenset(("you", "u", "ur", "youre", "your", "ya", "yall", "youve", "youd"))
+# "Does anyone know", "anyone else": who asks so asks the room, and counts themselves in.
+_ANY = frozenset(("anyone", "anybody"))
+_TO_ALL = frozenset(("else", "know", "knows", "here"))
+_OWN_WORDS = _SELF | {"my"}
 _OURS = frozenset(("my", "mine", "our", "we", "us", "weve", "were"))
 _CONNECTORS = frozenset(("and", "so", "because", "cause", "cuz", "bc", "but", "then", "now", "anymore", ","))
 
@@ -96,7 +100,7 @@ class Scene:
                 return "self"
             if word in _SECOND:
                 return "second"
-            if word in thirds and after != "else":  # "anyone else" counts the author in
+            if word in thirds and not (word in _ANY and after in _TO_ALL):
                 return "third"
             after = word
         return ""
@@ -265,7 +269,9 @@ def conditional(scene: Scene) -> bool:
 
 
 def education(scene: Scene) -> bool:
-    """Spoken about as a subject: news, study, film, training."""
+    """Spoken about as a subject: news, study, film, training; what the hit says of the author is no subject."""
+    if not _OWN_WORDS.isdisjoint(scene.inside):
+        return False
     return scene.words.within("education", scene.sentence)
 
 
