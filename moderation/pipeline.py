@@ -319,6 +319,7 @@ def load(config: Path, classifier: Classifier | None = None) -> Pipeline:
     digest.update(classifier.digest)
     pipeline = Pipeline(rules, classifier, digest=digest.hexdigest()[:32])
     prove(pipeline)
+    rules.renew()
     return pipeline
 
 
@@ -336,6 +337,7 @@ def prove(pipeline: Pipeline) -> None:
             for example in rule.spare
             if pipeline.speaks(rule, example)
         ]
+        pipeline.rules.forget()  # an example leaves more in memory than the patterns themselves
     if wrong:
         first, *others = wrong
         raise RuleError(first.file, first.line, "; ".join((first.why, *map(str, others))))

@@ -169,6 +169,20 @@ class RuleSet:
         hits.sort(key=_place)
         return hits
 
+    def renew(self) -> None:
+        """Compile each pattern anew, without what it has learned of texts that will not come again.
+
+        A long text would otherwise be the first for hundreds of them, and wait for all.
+        """
+        self.forget()
+        for pattern in range(len(self._patterns)):
+            self._learn(pattern)
+
+    def forget(self) -> None:
+        """Give back the memory of what was compiled."""
+        self._compiled.clear()
+        self._unless.clear()
+
     def _within(self, plain: str, window: Window) -> list[Hit]:
         """The hits of patterns that words give away, which begin where a window answers for them."""
         start, end, first, last = window
@@ -228,7 +242,7 @@ class RuleSet:
             yield Hit(owner, start, end)
 
     def _learn(self, pattern: int) -> Any:
-        """Compile a pattern for the first text that may have it: what never hits anything takes no memory."""
+        """Compile a pattern."""
         compiled = self._compiled[pattern] = _made(self._patterns[pattern])
         return compiled
 
