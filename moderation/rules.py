@@ -130,6 +130,11 @@ class RuleSet:
         self._compiled: dict[int, Any] = {}
         self._unless: dict[int, tuple[Any, ...]] = {}
         self._behind: list[_Sieve] = []
+        for rule in rules:
+            for pattern in rule.patterns:
+                self._compiled[len(self._compiled)] = _tried(rule, pattern)
+            for pattern in (*rule.unless, *filter(None, (rule.gate,))):
+                _tried(rule, pattern)
         self._sieve, self._words = self._build()
 
     def _build(self) -> "tuple[_Sieve, WordGate]":
@@ -402,8 +407,8 @@ def _rule(file: str, text: str, entry: Any, lexicon: Lexicon) -> tuple[Rule, int
         raise RuleError(file, line, f"{rule_id}: no such check: {entry['check']}")
     gate = _gate(file, line, rule_id, entry.get("gate", ""), lexicon)
     raw = bool(entry.get("raw", False))
-    compiled = {
-        key: tuple(_compiled(file, line, rule_id, one, lexicon, raw=raw) for one in texts[key])
+    expanded = {
+        key: tuple(_expanded(file, line, rule_id, one, lexicon, raw=raw) for one in texts[key])
         for key in ("patterns", "unless")
     }
     return (
@@ -415,8 +420,8 @@ def _rule(file: str, text: str, entry: Any, lexicon: Lexicon) -> tuple[Rule, int
             tier=tier,
             source=source,
             date=day,
-            patterns=compiled["patterns"],
-            unless=compiled["unless"],
+            patterns=expanded["patterns"],
+            unless=expanded["unless"],
             facets=frozenset(texts["facets"]),
             severity=severity,
             category=category,
@@ -448,22 +453,28 @@ def _gate(file: str, line: int, rule_id: str, gate: Any, lexicon: Lexicon) -> st
     if not gate:
         return ""
     try:
-        return _compiled(file, line, rule_id, str(gate), lexicon, raw=True)
+        return _expanded(file, line, rule_id, str(gate), lexicon, raw=True)
     except RuleError as error:
         raise RuleError(file, line, error.why.replace(f"{rule_id}: ", f"{rule_id}: gate: ")) from error
 
 
-def _compiled(file: str, line: int, rule_id: str, pattern: str, lexicon: Lexicon, *, raw: bool) -> str:
+def _expanded(file: str, line: int, rule_id: str, pattern: str, lexicon: Lexicon, *, raw: bool) -> str:
     try:
         expanded = lexicon.expand(pattern)
     except KeyError as error:
         raise RuleError(file, line, f"{rule_id}: no list named {error.args[0]}") from error
-    if not raw:
-        expanded = f"{OPENING}{expanded}{CLOSING}"
+    return expanded if raw else f"{OPENING}{expanded}{CLOSING}"
+
+
+def _tried(rule: Rule, pattern: str) -> Any:
+    """A pattern compiled; RuleError where it is none, or one that says nothing."""
+    part = "gate: " if pattern == rule.gate else ""
     try:
-        compiled = _made(expanded)
+        compiled = _made(pattern)
     except re2.error as error:
-        raise RuleError(file, line, f"{rule_id}: {error}") from error
+        raise RuleError(*rule.place, f"{rule.id}: {part}{error}") from error
     if compiled.search(b"") is not None:
-        raise RuleError(file, line, f"{rule_id}: a pattern that matches nothing at all matches everywhere")
-    return expanded
+        raise RuleError(
+            *rule.place, f"{rule.id}: {part}a pattern that matches nothing at all matches everywhere"
+        )
+    return compiled

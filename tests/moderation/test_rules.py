@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from moderation import Pipeline, RuleError, load
+from moderation.pipeline import PROVED, digest_of, prove
 from moderation.rules import Mode
 
 RULE = """
@@ -206,6 +207,18 @@ def test_the_digest_is_of_everything(copy: Path, pipeline: Pipeline) -> None:
     """One word more is another rule set; the same files are the same."""
     assert load(copy).digest == pipeline.digest
     assert load(_with(copy, RULE)).digest != pipeline.digest
+
+
+def test_the_shipped_rules_hold_on_their_examples(config: Path, pipeline: Pipeline) -> None:
+    """A start takes the shipped rules as proved, so they are proved here."""
+    prove(pipeline)
+    assert PROVED.read_text("ascii").strip() == digest_of(config), "run .ci/prove after a change of rules"
+
+
+def test_rules_that_were_changed_are_proved_at_each_start(copy: Path) -> None:
+    """One wrong example in an operator's copy is refused."""
+    with pytest.raises(RuleError, match=r"room\.pear: must match but does not"):
+        load(_with(copy, RULE.replace('match = ["I like pears"]', 'match = ["I like plums"]')))
 
 
 def test_every_rule_says_where_it_comes_from(pipeline: Pipeline) -> None:
