@@ -16,7 +16,7 @@ async def test_a_mute_from_a_message_is_told_to_that_person_alone(guests: Guests
     await team.get_by_role("textbox", name="Why").fill("a pause")
     await team.get_by_role("button", name="Mute", exact=True).click()
     await expect(page.get_by_label("Write privately to our team")).to_be_visible()
-    await expect(page.get_by_text("You can read along")).to_be_visible()
+    await expect(page.get_by_text("You can read along for about 15 minutes")).to_be_visible()
     await page.get_by_label("Write privately to our team").fill("I did not mean it that way")
     await page.get_by_role("button", name="Send to our team").click()
     await expect(page.locator(".item.helped")).to_contain_text("I did not mean it that way")

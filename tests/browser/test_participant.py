@@ -77,16 +77,16 @@ async def test_a_disclosure_brings_support_to_its_author_alone(guests: Guests) -
 
 async def test_a_text_that_waits_says_so_kindly_and_can_be_written_anew(guests: Guests) -> None:
     one, other = await guests.guest(), await guests.guest()
-    await say(one, "You are pathetic, just go kill yourself")
+    await say(one, "You are pitiful, just go kill yourself")
     held = one.locator(".item.held")
     await expect(held).to_contain_text(re.compile("Waiting for our team|Kept out of the room"))
     assert not re.search(r"block|violat|forbid", await held.inner_text(), re.IGNORECASE)
     await held.get_by_role("button", name="Change it and send again").click()
-    await expect(one.get_by_label("Write to the group")).to_have_value(re.compile("pathetic"))
+    await expect(one.get_by_label("Write to the group")).to_have_value(re.compile("pitiful"))
     await say(one, "That hurt me, and I need a moment")
     await expect(held).to_have_count(0)
     await expect(other.locator(".text", has_text="That hurt me")).to_be_visible()
-    await expect(other.locator(".log")).not_to_contain_text("pathetic")
+    await expect(other.locator(".log")).not_to_contain_text("pitiful")
 
 
 async def test_a_content_warning_covers_until_it_is_opened(guests: Guests) -> None:
