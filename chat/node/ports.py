@@ -108,7 +108,7 @@ class Broker(Protocol):
         """The room as it stands now."""
 
     async def read(self, room: str, user: str | None, first: int, last: int) -> list[tuple[int, bytes]]:
-        """Entries of a log from `first` to `last`, both included, in order; not what retention removed."""
+        """Entries of a log from `first` to `last`, both included, in order."""
 
     async def entries(self, room: str, numbers: Sequence[int]) -> list[bytes]:
         """Single entries of the room's log."""

@@ -3,7 +3,7 @@
 | key | kind | holds |
 | --- | --- | --- |
 | `hearth:{ROOM}:room` | hash | projection of the room's state, and its epoch |
-| `hearth:{ROOM}:heads` | hash | last number of each log: `:room`, `:audit`, a person's; `:chain`, `:sealed`, `:low` |
+| `hearth:{ROOM}:heads` | hash | last number of each log: `:room`, `:audit`, a person's; `:chain`, `:sealed` |
 | `hearth:{ROOM}:log` | hash | seq to entry, as it stands now |
 | `hearth:{ROOM}:pins` | hash | pinned seq to time it ends, 0 for none |
 | `hearth:{ROOM}:hands` | list | users whose hands are up, in order |

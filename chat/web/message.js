@@ -96,7 +96,8 @@ const DRAWN = {
   muted(node, { source }, { act }) {
     privately(node, WORDS.help.forYou, source, [
       el("p", {}, source.text),
-      el("div", { class: "row" }, button("Ask for another look", () => act.appeal(source.flag), { class: "small" })),
+      source.flag
+        && el("div", { class: "row" }, button("Ask for another look", () => act.appeal(source.flag), { class: "small" })),
     ]);
   },
   aside(node, { source }, { act }) {

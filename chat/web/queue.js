@@ -11,7 +11,6 @@ import { announce, button, el, fill, say, wait } from "./dom.js";
 import { clockText, drawFlag, dueText } from "./flag.js";
 import { KINDS, problemText, SEVERITIES, WORDS } from "./words.js";
 
-const HEAVY = 12;
 const FEW = 50;
 const LEAST = Object.fromEntries(["imminent", "high", "moderate", "low"].map((name) => [name, `${SEVERITIES[name].word} and above`]));
 const KINDS_SHOWN = { message: KINDS.message, report: KINDS.report, help: KINDS.help, appeal: KINDS.appeal };
@@ -49,7 +48,6 @@ export class QueueView {
   #claims = new Map();
   #onCount;
   #list;
-  #rest;
   #empty;
   #counted;
   #more;
@@ -61,7 +59,6 @@ export class QueueView {
   constructor(app, { onCount, head }) {
     this.#app = app;
     this.#onCount = onCount;
-    this.#rest = el("p", { class: "notice", role: "status", hidden: true }, WORDS.queue.break);
     this.#empty = el("p", { class: "hint" }, WORDS.queue.empty);
     this.#list = el("ul", { class: "flags" });
     this.#counted = el("p", { class: "hint counts" });
@@ -72,7 +69,7 @@ export class QueueView {
     for (const one of [this.#least, this.#kind]) one.input.addEventListener("change", () => this.#show());
     const topics = button("Topics you'd rather not take…", () => chooseTopics(app), { class: "small quiet" });
     const choose = el("div", { class: "row choose" }, this.#least.node, this.#kind.node, topics);
-    this.node = el("div", { class: "queue" }, head, this.#rest, this.#counted, choose, this.#empty, this.#list, this.#more);
+    this.node = el("div", { class: "queue" }, head, this.#counted, choose, this.#empty, this.#list, this.#more);
     this.#timer = setInterval(() => this.#tick(), 1_000);
   }
 
@@ -195,7 +192,6 @@ export class QueueView {
     return {
       reveal: () => {
         this.#shown.add(id);
-        this.#rest.hidden = this.#shown.size < HEAVY;
         this.#show();
       },
       cover: () => {

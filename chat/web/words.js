@@ -7,7 +7,7 @@
 export const WORDS = {
   entrance: {
     title: "Come in when you're ready",
-    lead: "This is a small group for talking with people who understand. Facilitators are here to look after it.",
+    lead: "This is a small group for talking with people who understand. Facilitators look after it when it is open.",
     name: "What shall we call you?",
     nameHint: "Pick any name that isn't your own. It is all that others see of you.",
     country: "Country",
@@ -122,8 +122,7 @@ export const WORDS = {
   queue: {
     empty: "Nothing is waiting. Good moment to stretch.",
     hidden: "Text hidden",
-    break: "You've read a good deal of heavy material. A few minutes away would be well earned; others can take over.",
-    conflict: (name) => `${name || "A colleague"} is already with this one.`,
+    conflict: (name) => `${name || "A colleague"} has taken this one.`,
     leaseOver: "Your time with this one ran out, so others can take it. Claim it again to go on.",
     done: "Decided. Thank you for looking after this.",
     sanction: "This is about the person's own safety, so no sanction goes with it.",

@@ -62,7 +62,7 @@ async def test_what_another_has_is_said_with_their_name(guests: Guests) -> None:
     await queue(two)
     await one.locator(".flag", has_text=name).get_by_role("button", name="Take this").click()
     theirs = two.locator(".flag", has_text=name)
-    await expect(theirs).to_contain_text(f"{first} is already with this one.")
+    await expect(theirs).to_contain_text(f"{first} has taken this one.")
     await expect(theirs.get_by_role("button", name="Take this")).to_have_count(0)
     await one.locator(".flag", has_text=name).get_by_role("button", name="Give back").click()
     await expect(theirs.get_by_role("button", name="Take this")).to_be_visible()

@@ -98,8 +98,8 @@ local function raise(verdict, seq)
   -- the text is now. A decided one opens again where that is something else.
   local is_edit = not receipt.flag and flag and arg.op == 'edit' and verdict == 'delivered'
   local known = receipt.flag or (is_edit and redis.call('HGET', P .. 'flagged', seq))
-  if known then
-    local earlier = flag_of(known)
+  local earlier = known and flag_of(known)
+  if earlier then
     -- A decided flag's text was put aside; where that has expired, the severity alone tells.
     local text = earlier.text or redis.call('HGET', P .. 'evidence:' .. known, 'text')
     local is_same = not flag or ((not text or flag.text == text) and flag.severity == earlier.severity)
@@ -124,7 +124,7 @@ local function raise(verdict, seq)
     flag.verdict, flag.seq = verdict, seq
   end
   local id = P .. 'flag:' .. flag.flag
-  if not (is_edit and known) then
+  if not (is_edit and earlier) then
     redis.call('HSET', id, 'op', arg.op, 'user', arg.user, 'key', arg.key or '', 'target', arg.target or '')
   end
   if verdict == 'held' or verdict == 'blocked' then redis.call('HSET', id, 'body', arg.body) end
@@ -162,6 +162,7 @@ if arg.replaces then
   if not flag or (flag.verdict ~= 'held' and flag.verdict ~= 'blocked') then return refused('not_found') end
   if flag.state == 'decided' and flag.seq then return refused('conflict') end
   redis.call('HDEL', P .. 'flag:' .. old, 'body')
+  redis.call('HDEL', P .. 'evidence:' .. old, 'body')
   forget_held(arg.user, arg.replaces)
   flag.verdict = 'replaced'
   if SEVERITY[flag.severity] < 2 and flag.state ~= 'decided' then

@@ -173,7 +173,8 @@ function ops.staff()
   if not room.unstaffed or room.asleep then return {is_taken = false} end
   if not room.thinned then
     local slow = math.max(arg.slow, tonumber(room.slow_mode or 0))
-    redis.call('HSET', P .. 'room', 'thinned', '1', 'slow_before', room.slow_mode or '0', 'slow_mode', slow)
+    redis.call('HSET', P .. 'room', 'thinned', '1', 'slow_before', room.slow_mode or '0', 'slow_mode', slow,
+      'slow_since', slow)
     if arg.close then due('staff', 'gone', now + arg.close) end
     audit('unstaffed', {slow_mode = slow})
     say(cmsgpack.pack({type = 'room_changed', room = arg.room, slow_mode = slow}))

@@ -170,9 +170,10 @@ local function decide_appeal(action)
         tell(flag.author.id, cmsgpack.pack({type = 'unmuted', room = arg.room, text = arg.told.unmuted}))
       end
     end
-    -- What can't be said any more (it expired, or somebody else keeps them from it) stays unsaid.
+    -- What can't be said any more (it expired, its author wrote it anew, somebody keeps them from it) stays unsaid.
     local _
-    _, _, released = release(kept, action == 'warn' and arg.warning or nil)
+    local has_gone = first.verdict == 'replaced' or first.verdict == 'withdrawn'
+    if not has_gone then _, _, released = release(kept, action == 'warn' and arg.warning or nil) end
     if released then redis.call('HDEL', P .. 'evidence:' .. first.flag, 'body') end
     first.decision.overturned = {by = arg.by, at = now}
     keep_flag(first)
@@ -233,7 +234,7 @@ function ops.decide()
   if not ADVERSE[arg.action] then
     kept.body = nil
   elseif not kept.body and entry and entry.type == 'message' and not entry.retracted then
-    kept.body = body_of(entry)
+    kept.op, kept.body = 'post', body_of(entry)  -- also where an edit raised the flag: the message itself went
   end
   if arg.action == 'escalate' then
     release_claim(flag)

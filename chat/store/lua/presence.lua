@@ -55,10 +55,13 @@ local function mind_staff()
     return
   end
   undue('staff', 'gone')
-  redis.call('HDEL', P .. 'room', 'unstaffed', 'thinned', 'slow_before', 'asleep')
+  redis.call('HDEL', P .. 'room', 'unstaffed', 'thinned', 'slow_before', 'slow_since', 'asleep')
   if not room.thinned then return end
-  redis.call('HSET', P .. 'room', 'slow_mode', room.slow_before)
-  local event = {type = 'room_changed', room = arg.room, slow_mode = tonumber(room.slow_before)}
+  local event = {type = 'room_changed', room = arg.room, slow_mode = tonumber(room.slow_mode)}
+  if room.slow_mode == room.slow_since then  -- what staff have set meanwhile stays
+    redis.call('HSET', P .. 'room', 'slow_mode', room.slow_before)
+    event.slow_mode = tonumber(room.slow_before)
+  end
   if room.asleep then event.closed = false end
   say(cmsgpack.pack(event))
   publish('all', 0, arg.staffing.back)

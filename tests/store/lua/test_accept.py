@@ -351,3 +351,17 @@ async def test_an_edit_joins_the_flag_of_its_message(scene: Scene, review: Revie
     assert (again["flag"], again["text"], again["severity"], again["state"]) == (
         flag["flag"], "sad again", "moderate", "open",
     )  # fmt: skip
+
+
+async def test_a_flag_that_is_gone_keeps_no_crisis_text_out(
+    scene: Scene, review: Review, client: Redis
+) -> None:
+    """Its receipt outlived it: the text gets a flag anew."""
+    await scene.act(MIA, "mute", least=2, user="ann", seconds=0)
+    assert (await scene.post(ANN, "k", "dark", severity="high"))["code"] == "muted"
+    (flag,) = await review.open_flags([scene.room])
+    await client.delete(in_room(scene.room, f"flag:{flag['flag']}"))
+    await client.delete(in_room(scene.room, "queue"))
+    assert (await scene.post(ANN, "k", "dark", severity="high"))["code"] == "muted"
+    (anew,) = await review.open_flags([scene.room])
+    assert anew["text"] == "dark"

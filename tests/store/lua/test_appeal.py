@@ -188,3 +188,24 @@ async def test_what_hurt_nobody_is_not_appealed(scene: Scene, review: Review, ac
     (flag,) = [one["flag"] for one in await review.open_flags([scene.room])]
     await scene.decide(MIA, flag, action, warning="w")
     assert (await appeal(scene, ANN, flag))["code"] == "conflict"
+
+
+async def test_a_message_whose_edit_was_flagged_comes_back_whole(scene: Scene, review: Review) -> None:
+    """The edit raised the flag, but what was taken out, and what comes back, is the message."""
+    await scene.post(ANN, "a", "you are kind")
+    await scene.post(ANN, "e", "you idiot", op="edit", target=1, severity="none", risk=False)
+    (flag,) = await review.open_flags([scene.room])
+    await scene.decide(MIA, flag["flag"], "retract")
+    again = await appealed(scene, review, ANN, flag["flag"])
+    done = await scene.decide(MAX, again, "approve")
+    assert (await scene.log())[-1]["text"] == "you idiot"
+    assert (await scene.log())[-1]["seq"] == done["seq"]
+
+
+async def test_what_its_author_wrote_anew_does_not_come_back_beside_it(scene: Scene, review: Review) -> None:
+    flag = (await scene.post(ANN, "k", "late", **HELD))["answer"]["flag"]
+    await scene.decide(MIA, flag, "retract")
+    again = await appealed(scene, review, ANN, flag)
+    assert "answer" in await scene.post(ANN, "new", "in time", replaces="k")
+    await scene.decide(MAX, again, "approve")
+    assert await scene.texts() == ["in time"]

@@ -104,3 +104,12 @@ async def test_who_leaves_lowers_their_hand(scene: Scene, broker: Broker) -> Non
     await scene.act(ANN, "hand", up=True)
     await broker.presence(scene.room, {"op": "leave", "user": "ann", "node": "n1", "lost": True})
     assert (await broker.snapshot(scene.room)).hands == []
+
+
+async def test_the_pace_that_staff_set_meanwhile_stays(scene: Scene, client: Redis) -> None:
+    """The room was slowed down while nobody of staff was there; only what was set by that is taken back."""
+    staffing = {"grace": 1_000, "back": b""}
+    for now, kept in (("20", b"0"), ("60", b"60")):
+        await scene.set(unstaffed="1", thinned="1", slow_before="0", slow_since="20", slow_mode=now)
+        await scene.enter(FAY, staffing=staffing)
+        assert await client.hget(in_room(scene.room, "room"), "slow_mode") == kept
