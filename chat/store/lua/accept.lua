@@ -118,6 +118,8 @@ local function raise(verdict, seq)
     end
     earlier.verdict, earlier.seq = verdict, seq
     flag = earlier
+  elseif not flag then
+    return nil  -- the flag that the receipt names is gone, and this text needs none
   else
     flag.state, flag.opened_at = 'open', now
     flag.due_at = now + arg.due * 1000

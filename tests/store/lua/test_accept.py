@@ -365,3 +365,6 @@ async def test_a_flag_that_is_gone_keeps_no_crisis_text_out(
     assert (await scene.post(ANN, "k", "dark", severity="high"))["code"] == "muted"
     (anew,) = await review.open_flags([scene.room])
     assert anew["text"] == "dark"
+    await client.delete(in_room(scene.room, f"flag:{anew['flag']}"))
+    await scene.act(MIA, "unmute", least=2, user="ann")
+    assert (await scene.post(ANN, "k", "light"))["answer"]["seq"] == 1
