@@ -22,7 +22,7 @@ async def appeal(node: Node, session: Session, command: Appeal) -> Ok:
     caller = node.caller(session)
     room = room_of(command.flag)
     role = caller.role(room)
-    if role is None or room not in await node.hub.known():
+    if role is None or not await node.hub.knows(room):
         raise Refused(ErrorCode.NOT_FOUND)
     text = clean(command.text).strip()
     if not text:

@@ -50,7 +50,7 @@ async def read(node: Node, session: Session, room: str, what: str, **more: Any) 
 
 
 async def _readable(node: Node, session: Session, room: str) -> str:
-    role = node.caller(session).role(room) if room in await node.hub.known() else None
+    role = node.caller(session).role(room) if await node.hub.knows(room) else None
     if role is None:
         raise Refused(ErrorCode.NOT_FOUND)
     if not may(role, "audit") or await has_lost_role(node, session, room):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from moderation import Pipeline, Reading, Remark
@@ -15,11 +16,13 @@ ROOM = 50
 class Context:
     """The last texts of one room, delivered or not; readings are made when they are first asked for."""
 
-    __slots__ = ("_fresh", "_remarks", "_unread")
+    __slots__ = ("_fresh", "_remarks", "_seqs", "_unread")
 
     def __init__(self) -> None:
         self._remarks: deque[Remark] = deque(maxlen=ROOM)
-        self._unread: deque[tuple[str, int, str]] = deque(maxlen=ROOM)
+        self._seqs: deque[int] = deque(maxlen=ROOM)
+        """The number of each remark's message; 0 for a text that waits."""
+        self._unread: deque[tuple[int, str, int, str]] = deque(maxlen=ROOM)
         self._fresh: dict[tuple[str, str], Reading] = {}
         """Readings of texts judged on this node, until they come back as events."""
 
@@ -38,15 +41,28 @@ class Context:
         if not isinstance(who, dict):
             return
         at = int(event.get("at") or event.get("opened_at") or 0)
+        seq = int(event.get("seq") or 0) if event.get("from") else 0
         reading = self._fresh.pop((who["id"], text), None)
         if reading is not None and not self._unread:
-            self._remarks.append(Remark(who["id"], at, reading))
+            self._keep(seq, Remark(who["id"], at, reading))
         else:
-            self._unread.append((who["id"], at, text))
+            self._unread.append((seq, who["id"], at, text))
+
+    def _keep(self, seq: int, remark: Remark) -> None:
+        self._seqs.append(seq)
+        self._remarks.append(remark)
+
+    def forget(self, seq: int) -> None:
+        """A message was taken back: its words go. What they said about their author's risk stays, as a number."""
+        self._unread = deque((one for one in self._unread if one[0] != seq), ROOM)
+        for place, known in enumerate(self._seqs):
+            if known == seq:
+                remark = self._remarks[place]
+                self._remarks[place] = replace(remark, reading=replace(remark.reading, tail="", mark=0))
 
     def remarks(self, pipeline: Pipeline) -> tuple[Remark, ...]:
         """All of it, oldest first."""
         while self._unread:
-            author, at, text = self._unread.popleft()
-            self._remarks.append(Remark(author, at, pipeline.read(text)))
+            seq, author, at, text = self._unread.popleft()
+            self._keep(seq, Remark(author, at, pipeline.read(text)))
         return tuple(self._remarks)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import math
 from typing import Any
 
 from chat.node.cards import given
 from chat.node.guide import MUTED, REMOVED, UNMUTED
 from chat.node.node import Node, clean, may_see, new_flag, now_ms, refuse_unless_ok, room_of
 from chat.node.session import Session
-from chat.node.speech import ask_help, judge_label
+from chat.node.speech import ask_help, judge_label, refuse_unsayable
 from chat.protocol.commands import Attend, Ban, Decide, Help, Report, Unban, Watch
 from chat.protocol.errors import ErrorCode, Refused
 from chat.protocol.events import Ok, Queue, Support
@@ -19,6 +21,8 @@ from chat.room.permissions import RIGHTS, may_act_on
 from moderation import Category, Severity
 from moderation.pipeline import FAILED
 
+MARK = 12
+"""Letters of a text's digest, by which two of one person's texts are told apart."""
 TOLD = {
     "approve": "Your message is in the room now. Thank you for waiting.",
     "warn": "Your message is in the room now, with a note before it for those who need one.",
@@ -44,10 +48,9 @@ TOLD = {
 async def watch(node: Node, session: Session, command: Watch) -> Queue:
     """Open flags of the rooms one is staff of, and from now on each change of them."""
     caller = node.caller(session)
-    known = await node.hub.known()
     rooms = []
-    for room in command.rooms if command.rooms is not None else known:
-        role = caller.role(room) if room in known else None
+    for room in command.rooms if command.rooms is not None else await node.hub.known():
+        role = caller.role(room) if await node.hub.knows(room) else None
         if role is not None and role.rank >= RIGHTS["watch"].least.rank:
             rooms.append(room)
         elif command.rooms is not None:
@@ -95,7 +98,7 @@ async def find(node: Node, session: Session, flag: str, command: str) -> tuple[s
         raise Refused(ErrorCode.FORBIDDEN)
     room = room_of(flag)
     role = caller.role(room)
-    if role is None or not role.is_staff or room not in await node.hub.known():
+    if role is None or not role.is_staff or not await node.hub.knows(room):
         raise Refused(ErrorCode.NOT_FOUND)
     found = await node.review.flag(room, flag)
     if found is None or not may_see(session, found):
@@ -159,12 +162,17 @@ async def decide(node: Node, session: Session, command: Decide) -> Ok:
     text = _judged_note(node, command.text)
     if command.action == "ban":
         await refuse_upwards(node, session, "ban", flag["author"]["id"])
-    reply = await step(
-        node, session, command.flag, "decide",
-        action=command.action, note=clean(command.note), text=text, warning=warning,
-        seconds=command.seconds or 0, rev=command.rev, told=TOLD,
-        follow_up=int(node.settings.review.follow_up_hours * 3_600_000),
-    )  # fmt: skip
+    try:
+        reply = await step(
+            node, session, command.flag, "decide",
+            action=command.action, note=clean(command.note), text=text, warning=warning,
+            seconds=command.seconds or 0, rev=command.rev, told=TOLD,
+            follow_up=int(node.settings.review.follow_up_hours * 3_600_000),
+        )  # fmt: skip
+    except Refused as refused:
+        if refused.code is ErrorCode.CONFLICT and command.action == "ban":
+            return await _finish_ban(node, session, room, flag["flag"], clean(command.note), refused)
+        raise
     session.claims.pop(command.flag, None)
     if reply["flag"]["state"] == "decided":
         node.numbers.decided(reply["flag"])
@@ -173,14 +181,28 @@ async def decide(node: Node, session: Session, command: Decide) -> Ok:
     return Ok(room=room, seq=reply.get("seq"))
 
 
+async def _finish_ban(node: Node, session: Session, room: str, flag: str, note: str, refused: Refused) -> Ok:
+    """A ban that this caller decided, and that broke off before all rooms had it, is done to its end."""
+    decided = await node.review.flag(room, flag) or {}
+    decision = decided.get("decision") or {}
+    if decision.get("action") != "ban" or decision["by"]["id"] != node.caller(session).id:
+        raise refused
+    user, till = decided["author"]["id"], int(decision["till"])
+    seconds = math.ceil((till - now_ms()) / 1000) if till else 0
+    standing = await node.broker.standing(room, user)
+    if seconds < 0 or "banned" not in standing:  # it is over, or somebody lifted it
+        raise refused
+    await _ban_everywhere(node, session, user, seconds, note)
+    return Ok(room=room)
+
+
 def _judged_note(node: Node, text: str | None) -> str | None:
     """Words of staff to an author are judged like any."""
     if not text or not text.strip():
         return None
-    verdict = node.pipeline.judge(clean(text), staff=True)
-    if verdict.author_reasons:
-        raise Refused(ErrorCode.BAD_REQUEST, verdict.author_reasons[0].text)
-    return clean(text)
+    text = clean(text)
+    refuse_unsayable(node, text)
+    return text
 
 
 async def report(node: Node, session: Session, command: Report) -> Ok:
@@ -207,12 +229,16 @@ async def report(node: Node, session: Session, command: Report) -> Ok:
 
 
 async def care_for(node: Node, session: Session, room: str, text: str, key: str) -> Support | None:
-    """What somebody gets who is in danger as they write to staff, whatever becomes of what they ask."""
+    """What somebody gets who is in danger as they write to staff, whatever becomes of what they ask.
+
+    The same words sent again are the same call for help; other words are another one, which staff see too.
+    """
     verdict = node.pipeline.judge(text, author=node.caller(session).id)
     if not verdict.crisis and not verdict.failed:
         return None
     try:
-        done = await ask_help(node, session, Help(room=room, text=text, key=key))
+        mark = hashlib.sha256(text.encode()).hexdigest()[:MARK]
+        done = await ask_help(node, session, Help(room=room, text=text, key=f"{key}-{mark}"))
     except Refused as refused:  # too often: that refusal was flagged and cared for
         return refused.support if isinstance(refused.support, Support) else None
     return done.support if isinstance(done, Ok) else None

@@ -30,8 +30,8 @@ from moderation import Pipeline
 
 log = structlog.get_logger(__name__)
 
-COUNT_AGAIN = 1.0
-"""Seconds between tries to tell a store that is away."""
+AGAIN = 1.0
+"""Seconds between tries to ask or tell a store that is away."""
 
 Verify = Callable[[str], Claims]
 Sign = Callable[[str, str, Mapping[str, str], float], str]
@@ -219,27 +219,42 @@ class Node:
             await self.broker.presence(name, {**leaves, "staffing": self.staffing(name)})
 
     async def _rights_changed(self, user: str) -> None:
-        """A grant, a revocation or a ban counts at once on open connections. "" means: look at everybody."""
-        for one in [user] if user else list(self.hub.by_user):
-            sessions = tuple(self.hub.by_user.get(one, ()))
-            if not sessions:
-                continue
-            person = await self.people.person(one)
-            asides = await self.people.asides(one)
-            for session in sessions:
-                assert session.caller is not None
-                if person.banned is not None:
-                    session.close(CloseCode.BANNED, "banned")
-                elif person.grants is not None and person.granted_at > session.caller.issued:
-                    session.caller.grants = person.grants
-                    session.caller.issued = person.granted_at
-                    session.caller.asides = asides
-                    for room in tuple(session.rooms):
-                        if session.caller.role(room) is None:
-                            await self.leave(session, room, is_lost=False)
-                        elif room in self.hub.rooms:  # the others see them in their new role
-                            await self.hub.on_missing(self.hub.rooms[room], session)
-                    unwatch(self, session)
+        """A grant, a revocation or a ban counts at once on open connections. "" means: look at everybody.
+
+        Whoever could not be read is looked at again until they are: nobody repeats what was heard once.
+        """
+        left = [user] if user else list(self.hub.by_user)
+        while left:
+            unread = []
+            for one in left:
+                try:
+                    if not await self._unless_away(self._look_at(one)):
+                        unread.append(one)
+                except Exception as error:  # one person's fault must not keep back those after them
+                    log.exception("node.failed", error=type(error).__name__)
+            left = unread
+            if left:
+                await asyncio.sleep(AGAIN)
+
+    async def _look_at(self, user: str) -> None:
+        """Read what a person may do now, and let it count on each of their connections here."""
+        if not self.hub.by_user.get(user):
+            return
+        person, asides = await asyncio.gather(self.people.person(user), self.people.asides(user))
+        for session in tuple(self.hub.by_user.get(user, ())):
+            assert session.caller is not None
+            if person.banned is not None:
+                session.close(CloseCode.BANNED, "banned")
+            elif person.grants is not None and person.granted_at > session.caller.issued:
+                session.caller.grants = person.grants
+                session.caller.issued = person.granted_at
+                session.caller.asides = asides
+                unwatch(self, session)
+                for room in tuple(session.rooms):
+                    if session.caller.role(room) is None:
+                        await self._unless_away(self.leave(session, room, is_lost=False))
+                    elif room in self.hub.rooms:  # the others see them in their new role
+                        await self._unless_away(self.hub.on_missing(self.hub.rooms[room], session))
 
     # ── ending ───────────────────────────────────────────────────────────────────────────────────
 
@@ -252,13 +267,22 @@ class Node:
                 self.hub.let_go(room)
                 self.hub.soon(self.hub.tell_watchers(name))
         session.watched = frozenset()
-        for name in tuple(session.rooms):
-            await self._unless_away(self.leave(session, name, is_lost=session.is_lost))
-        if session.caller is not None:
-            await self._unless_away(self._return_claims(session))
-        self.hub.forget(session)
-        if session.caller is not None:
-            await self.count(session.caller.id)
+        try:
+            for name in tuple(session.rooms):
+                await self._whatever_comes(self.leave(session, name, is_lost=session.is_lost))
+            if session.caller is not None:
+                await self._whatever_comes(self._return_claims(session))
+        finally:
+            self.hub.forget(session)
+            if session.caller is not None:
+                await self.count(session.caller.id)
+
+    async def _whatever_comes(self, work: Awaitable[None]) -> None:
+        """Do one part of an ending: its fault leaves no other part undone."""
+        try:
+            await self._unless_away(work)
+        except Exception as error:
+            log.exception("node.failed", error=type(error).__name__)
 
     async def _unless_away(self, work: Awaitable[None]) -> bool:
         """Whether the store took it. What it did not take is no reason to leave the rest undone."""
@@ -275,7 +299,7 @@ class Node:
             self.hub.soon(self._count_later(user))
 
     async def _count_later(self, user: str) -> None:
-        await asyncio.sleep(COUNT_AGAIN)
+        await asyncio.sleep(AGAIN)
         await self.count(user)
 
     async def _return_claims(self, session: Session) -> None:

@@ -24,6 +24,8 @@ from chat.settings import RoomPolicy
 COALESCE = 0.4
 """Seconds over which arrivals and leavings are told together."""
 RECENT = 64
+WORDS = ("text", "masked", "warning", "reactions")
+"""What a message that was taken back has no more; so it stands in the log."""
 FULL = 100
 """Sockets for which writing takes as long as a trip to the store: joining two writes is worth a wait."""
 JOIN_WITHIN = 0.002
@@ -284,9 +286,20 @@ class Room:
             self.context.saw(event)
         else:
             self.state = apply(self.state, event)
+            if kind == "retracted":
+                self._forget(event["target"])
             if event.get("until") and kind == "pinned":
                 self._pins.start()
         self._broadcast(entry)
+
+    def _forget(self, target: int) -> None:
+        """A message was taken back: its words, and those of its edits, are kept here no more."""
+        self.context.forget(target)
+        for place, (seq, entry) in enumerate(self.recent):
+            event = unpack(entry)
+            if seq == target or (event["type"] == "edited" and event["target"] == target):
+                kept = {name: value for name, value in event.items() if name not in WORDS}
+                self.recent[place] = (seq, pack(kept | {"retracted": True} if seq == target else kept))
 
     def _broadcast(self, entry: bytes) -> None:
         for audience in self._audiences.values():

@@ -26,14 +26,14 @@ async def _rooms(node: Node, session: Session, command: str, room: str | None) -
     """The rooms that a command is about: the one it names, else all of which its caller is staff."""
     caller = node.caller(session)
     least = RIGHTS[command].least
-    known = await node.hub.known()
     if room is not None:
-        role = caller.role(room) if room in known else None
+        role = caller.role(room) if await node.hub.knows(room) else None
         if role is None:
             raise Refused(ErrorCode.NOT_FOUND)
         if role.rank < least.rank:
             raise Refused(ErrorCode.FORBIDDEN)
         return {room: role}
+    known = await node.hub.known()
     found = {name: role for name in known if (role := caller.role(name)) and role.rank >= least.rank}
     if not found:
         raise Refused(ErrorCode.FORBIDDEN)

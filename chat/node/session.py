@@ -111,10 +111,10 @@ class Session:
         self.is_paused = False
         self.is_closing = False
         self.is_lost = False
+        """Whether the connection ended without a word: its person is lost, not gone."""
         self.is_cut = False
         self.is_parting = False
         """Whether the peer ended it: what it sent before is taken still."""
-        """Whether the connection ended without a word: its person is lost, not gone."""
         self.slow_since = 0.0
         self.queued = 0
         """Bytes that were written since the kernel took no more, with those that waited then."""

@@ -129,15 +129,18 @@ def judge_label(node: Node, text: str | None, limit: int) -> str | None:
     if len(text) > limit:
         raise Refused(ErrorCode.TOO_LONG, f"Please keep this to {limit} characters.")
     if text:
-        verdict = node.pipeline.judge(text, staff=True)
-        if verdict.action is not Action.DELIVER:
-            told = (
-                verdict.author_reasons[0].text
-                if verdict.author_reasons
-                else "Please choose other words here."
-            )
-            raise Refused(ErrorCode.BAD_REQUEST, told)
+        refuse_unsayable(node, text)
     return text
+
+
+def refuse_unsayable(node: Node, text: str) -> None:
+    """Words of staff that others read as they are: what no room could take is refused, and what can't be read."""
+    verdict = node.pipeline.judge(text, staff=True)
+    if verdict.action is not Action.DELIVER:
+        reasons = verdict.author_reasons
+        raise Refused(
+            ErrorCode.BAD_REQUEST, reasons[0].text if reasons else "Please choose other words here."
+        )
 
 
 # ── the commands ─────────────────────────────────────────────────────────────────────────────────
