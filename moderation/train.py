@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from moderation.classifier import FEWEST, HEADS, MOST_ODDS, OWN, Beside, Fitted, norm
+from moderation.classifier import FEWEST, HEADS, MOST_ODDS, OWN, Beside, Classifier, Fitted, norm, rounded
 from moderation.features import SIZE, word_codes, word_places, words_of
 from moderation.verdict import Severity
 
@@ -33,9 +33,9 @@ OWN_FILE = Path(__file__).with_name("own.toml")
 OWN_WEIGHT = 3.0
 OWN_NAME = "own"
 CALM, EVERYDAY = "benign_support_chat", "benign_everyday"
-MODERATE = ((0.0075, 0.0035), (0.0095, 0.0045))
+MODERATE = ((0.0085, 0.004), (0.0095, 0.0045))
 """Shares of the calm talk and of the everyday talk kept for it that rules and heads so far may tell, by head."""
-LOW = ((0.04, 0.02), (0.055, 0.03))
+LOW = ((0.065, 0.035), (0.075, 0.045))
 _LONGEST = 6_000  # characters: what a room takes, and some
 _WORDS = 200  # of a long post: its rest says little new, and costs as much again
 
@@ -74,6 +74,8 @@ SOURCES = (
 )
 TRAINED, FIXED, MEASURED = frozenset((0, 1)), 2, 3
 """The stretches of a parted source: two are trained on, one fixes the thresholds, one is only ever measured."""
+BY_RULES = TRAINED | {FIXED}
+"""Where it is counted how much the rules tell, which nothing here trains."""
 LEFT_OUT: tuple[tuple[int, tuple[str, ...]], ...] = (
     (0, ("crisis_tweets",)),
     (0, ("crisis_suicidewatch", "distress_causes")),
@@ -158,14 +160,17 @@ def rows_of(folder: Path) -> Iterator[tuple[Source, dict[str, Any], int]]:
             yield own, {"text": text, "label": group["says"]}, -1
 
 
-def read(folder: Path, read_text: Read) -> Texts:
-    """The texts of every source and our own; what has no word or a label that is passed over is left out."""
+def read(folder: Path, read_text: Read, parts: Collection[int] = ()) -> Texts:
+    """The texts of every source and our own, or some stretches of those that are parted.
+
+    What has no word, or a label that is passed over, is left out.
+    """
     places = _Places()
     cells: list[tuple[Any, ...]] = []
     found: list[npt.NDArray[np.int32]] = []
-    for source, row, part in rows_of(folder):
+    for source, row, stretch in rows_of(folder):
         label = str(row["label"])
-        if label in source.skipped:
+        if label in source.skipped or (parts and stretch not in parts):
             continue
         plain, severity = read_text(row["text"][:_LONGEST])
         words = words_of(plain)
@@ -175,7 +180,7 @@ def read(folder: Path, read_text: Read) -> Texts:
         asked = len(words) >= FEWEST and not OWN.isdisjoint(words)
         read_words = words[:_WORDS]
         cells.append(
-            (source.name, label, part, int(severity), wanted, source.weight, asked, norm(len(read_words)))
+            (source.name, label, stretch, int(severity), wanted, source.weight, asked, norm(len(read_words)))
         )
         found.append(places.of(read_words))
     sources, labels, parts, severities, wants, weights, asks, scales = zip(*cells, strict=True)
@@ -320,14 +325,22 @@ def stand(odds: Floats, severity: Ints, wanted: Bools) -> Beside:
     return Beside(tuple(np.cumsum(rising).tolist()), max(0.0, slope))
 
 
-def threshold(odds: Floats, told: Bools, texts: Texts, shares: tuple[float, float]) -> float:
-    """The least odds from which so few of the calm and of the everyday texts kept for it are told, with those told."""
-    least = -np.inf
+def threshold(
+    odds: Floats, told: Bools, texts: Texts, shares: tuple[float, float], level: Severity = Severity.MODERATE
+) -> float:
+    """The least odds from which so few of the calm and of the everyday texts are told, with those told already."""
+    least = -MOST_ODDS
+    by_rules = texts.severity >= level
     for name, share in zip((CALM, EVERYDAY), shares, strict=True):
-        rows = (texts.source == name) & (texts.part == FIXED)
-        room = int(rows.sum() * share) - int(told[rows].sum())
+        of_name = texts.source == name
+        rows = of_name & (texts.part == FIXED)
+        spent = float(by_rules[of_name & np.isin(texts.part, list(BY_RULES))].mean())
+        room = max(0, round(rows.sum() * (share - spent)) - int((told & ~by_rules)[rows].sum()))
         order = np.sort(odds[rows & texts.asked & ~told])[::-1]
-        least = max(least, float(order[max(0, room)])) if len(order) > max(0, room) else least
+        if room < len(order):
+            least = max(least, float(order[room]))
+        elif not len(order):
+            least = MOST_ODDS
     return least + 1e-6
 
 
@@ -348,7 +361,10 @@ class Model:
     def fitted(cls, texts: Texts, head: int, without: tuple[str, ...], tell: Tell, rounds: int) -> Model:
         """Trained on all of it, or without some sources or labels."""
         tell(" without ".join((HEADS[head], *([", ".join(without)] if without else ()))))
-        return cls(head, *fit(texts.only(usable(texts, head, without)), head, rounds=rounds), without)
+        weights, bias = fit(texts.only(usable(texts, head, without)), head, rounds=rounds)
+        # What is measured and given thresholds is what will be packed: rounding moves the odds.
+        step, steps = rounded(weights.tolist())
+        return cls(head, np.array(steps, np.float64) * step, bias, without)
 
     def unseen(self, texts: Texts) -> Bools:
         """The texts that it was not trained on, and that nobody measures it by later."""
@@ -362,7 +378,7 @@ class Model:
         odds = texts.odds(weights, bias)
         moderate = threshold(odds, told, texts, MODERATE[self.head])
         marked = told | (texts.severity >= Severity.LOW)
-        low = min(moderate, threshold(odds, marked, texts, LOW[self.head]))
+        low = min(moderate, threshold(odds, marked, texts, LOW[self.head], Severity.LOW))
         return Fitted(weights.tolist(), bias, low, moderate)
 
 
@@ -373,6 +389,18 @@ class Trained:
     heads: tuple[Fitted, ...]
     beside: Beside
     blind: tuple[tuple[Model, Fitted], ...]
+
+
+def fix(texts: Texts, classifier: Classifier) -> tuple[Fitted, ...]:
+    """The same heads with thresholds set anew, as the rules tell more or less than they did."""
+    told: Bools = texts.severity >= Severity.MODERATE
+    heads: list[Fitted] = []
+    for head, one in enumerate(classifier.heads):
+        weights = np.array(one.weights, np.float64) * one.step
+        done = Model(head, weights, one.bias).finished(texts, told, 1.0, 0.0)
+        told = told | (texts.asked & (texts.odds(weights, one.bias) >= done.moderate))
+        heads.append(done)
+    return tuple(heads)
 
 
 def train(texts: Texts, tell: Tell, rounds: int = ROUNDS) -> Trained:

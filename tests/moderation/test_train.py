@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from moderation.classifier import OWN, pack
+from moderation.classifier import OWN, pack, unpack
 from moderation.features import words_of
 from moderation.text import fold
 from moderation.train import (
+    BY_RULES,
     CALM,
     FIXED,
     LEFT_OUT,
@@ -21,8 +23,10 @@ from moderation.train import (
     OWN_NAME,
     SOURCES,
     Texts,
+    Trained,
     calibrate,
     fit,
+    fix,
     minimise,
     read,
     threshold,
@@ -54,6 +58,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def texts(folder: Path) -> Texts:
     return read(folder, lambda text: (fold(text).plain, Severity.NONE))
+
+
+@pytest.fixture(scope="module")
+def trained(texts: Texts) -> Trained:
+    return train(texts, lambda _: None, rounds=2)
 
 
 def own() -> list[Any]:
@@ -102,10 +111,10 @@ def test_the_heads_learn_what_parts_the_texts(texts: Texts) -> None:
     assert odds[public & texts.wanted[:, 0]].min() > odds[public & (texts.label == "calm")].max()
 
 
-def test_the_same_data_give_the_same_weights(texts: Texts) -> None:
+def test_the_same_data_give_the_same_weights(texts: Texts, trained: Trained) -> None:
     said: list[str] = []
-    first, second = (train(texts, said.append, rounds=2) for _ in range(2))
-    assert pack(first.heads, first.beside) == pack(second.heads, second.beside)
+    first = train(texts, said.append, rounds=2)
+    assert pack(first.heads, first.beside) == pack(trained.heads, trained.beside)
     assert list(first.beside.severities) == sorted(first.beside.severities)
     assert said[0] == "crisis without crisis_tweets"
     assert [model.without for model, _ in first.blind] == [without for _, without in LEFT_OUT]
@@ -136,9 +145,27 @@ def test_a_threshold_keeps_to_its_share(texts: Texts) -> None:
     nobody = np.zeros(len(texts), bool)
     least = threshold(odds, nobody, texts, (0.34, 1.0))
     assert (odds[rows] >= least).sum() == int(rows.sum() * 0.34)
-    told = nobody.copy()
-    told[np.flatnonzero(rows)[:1]] = True
-    assert threshold(odds, told, texts, (0.34, 1.0)) >= least
+    ruled = replace(texts, severity=np.where(texts.source == CALM, Severity.MODERATE, Severity.NONE))
+    assert threshold(odds, ruled.severity > 0, ruled, (0.34, 1.0)) >= least
+
+
+def test_what_is_packed_is_what_was_measured(trained: Trained) -> None:
+    """Rounding comes before the thresholds: it moves the odds, and cuts the largest weights."""
+    heads = unpack(pack(trained.heads, trained.beside)).heads
+    for head, fitted in zip(heads, trained.heads, strict=True):
+        assert np.allclose(np.array(head.weights) * head.step, fitted.weights)
+
+
+def test_thresholds_are_set_anew_without_training(trained: Trained, folder: Path) -> None:
+    """The weights stay as they are; where the rules tell all that may be told, the words tell nothing more."""
+    classifier = unpack(pack(trained.heads, trained.beside))
+    only = read(folder, lambda text: (fold(text).plain, Severity.NONE), parts=BY_RULES)
+    assert set(only.part) == set(BY_RULES)
+    heads = fix(only, classifier)
+    assert unpack(pack(heads, trained.beside)).heads[0].weights == classifier.heads[0].weights
+    told = read(folder, lambda text: (fold(text).plain, Severity.MODERATE), parts=BY_RULES)
+    fewer = fix(told, classifier)
+    assert all(one.moderate >= other.moderate for one, other in zip(fewer, heads, strict=True))
 
 
 def test_our_own_sentences_stand_once_and_not_in_the_corpus() -> None:
