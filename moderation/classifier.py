@@ -164,7 +164,7 @@ class Classifier:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """One head as it is packed: its weights are whole steps already, or become so."""
+    """One head as it was trained, before it is rounded to steps."""
 
     weights: Sequence[float]
     bias: float
@@ -172,18 +172,13 @@ class Fitted:
     moderate: float
 
 
-def rounded(weights: Sequence[float]) -> tuple[float, array[int]]:
-    """A step, and each weight in such steps; the few that are larger than a byte reaches are cut."""
-    sizes = sorted(map(abs, weights))
-    step = (sizes[int(len(sizes) * 0.9999)] or sizes[-1] or 1.0) / 127
-    return step, array("b", (max(-127, min(127, round(weight / step))) for weight in weights))
-
-
 def pack(heads: Sequence[Fitted], beside: Beside) -> bytes:
     """Weights as a small file: how they stand beside the rules, then for each head one signed byte a place."""
     parts = [_MAGIC, _RULES.pack(*beside.severities, beside.slope)]
     for one in heads:
-        step, steps = rounded(one.weights)
+        sizes = sorted(map(abs, one.weights))
+        step = (sizes[int(len(sizes) * 0.9995)] or sizes[-1] or 1.0) / 127
+        steps = array("b", (max(-127, min(127, round(weight / step))) for weight in one.weights))
         parts += [_HEAD.pack(one.bias, step, one.low, one.moderate), steps.tobytes()]
     return zlib.compress(b"".join(parts), 9)
 

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from moderation.classifier import FEWEST, HEADS, MOST_ODDS, OWN, Beside, Classifier, Fitted, norm, rounded
+from moderation.classifier import FEWEST, HEADS, MOST_ODDS, OWN, Beside, Classifier, Fitted, norm
 from moderation.features import SIZE, word_codes, word_places, words_of
 from moderation.verdict import Severity
 
@@ -35,7 +35,7 @@ OWN_NAME = "own"
 CALM, EVERYDAY = "benign_support_chat", "benign_everyday"
 MODERATE = ((0.0085, 0.004), (0.0095, 0.0045))
 """Shares of the calm talk and of the everyday talk kept for it that rules and heads so far may tell, by head."""
-LOW = ((0.065, 0.035), (0.075, 0.045))
+LOW = ((0.04, 0.02), (0.055, 0.03))
 _LONGEST = 6_000  # characters: what a room takes, and some
 _WORDS = 200  # of a long post: its rest says little new, and costs as much again
 
@@ -361,10 +361,7 @@ class Model:
     def fitted(cls, texts: Texts, head: int, without: tuple[str, ...], tell: Tell, rounds: int) -> Model:
         """Trained on all of it, or without some sources or labels."""
         tell(" without ".join((HEADS[head], *([", ".join(without)] if without else ()))))
-        weights, bias = fit(texts.only(usable(texts, head, without)), head, rounds=rounds)
-        # What is measured and given thresholds is what will be packed: rounding moves the odds.
-        step, steps = rounded(weights.tolist())
-        return cls(head, np.array(steps, np.float64) * step, bias, without)
+        return cls(head, *fit(texts.only(usable(texts, head, without)), head, rounds=rounds), without)
 
     def unseen(self, texts: Texts) -> Bools:
         """The texts that it was not trained on, and that nobody measures it by later."""

@@ -149,13 +149,6 @@ def test_a_threshold_keeps_to_its_share(texts: Texts) -> None:
     assert threshold(odds, ruled.severity > 0, ruled, (0.34, 1.0)) >= least
 
 
-def test_what_is_packed_is_what_was_measured(trained: Trained) -> None:
-    """Rounding comes before the thresholds: it moves the odds, and cuts the largest weights."""
-    heads = unpack(pack(trained.heads, trained.beside)).heads
-    for head, fitted in zip(heads, trained.heads, strict=True):
-        assert np.allclose(np.array(head.weights) * head.step, fitted.weights)
-
-
 def test_thresholds_are_set_anew_without_training(trained: Trained, folder: Path) -> None:
     """The weights stay as they are; where the rules tell all that may be told, the words tell nothing more."""
     classifier = unpack(pack(trained.heads, trained.beside))
