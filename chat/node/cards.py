@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from chat.protocol.events import SupportGiven
+from chat.protocol.events import Support, SupportGiven
 from chat.protocol.wire import pack
 from chat.room.care import Card
 
 
-def given(room: str, card: Card, key: str = "") -> bytes:
+def given(room: str, card: Card | Support, key: str = "") -> bytes:
     """A card as its person's private log keeps it."""
     return pack(
         SupportGiven(

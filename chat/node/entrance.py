@@ -10,10 +10,9 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from chat import __version__
 from chat.node.asides import end
+from chat.node.guide import as_frames
 from chat.node.hub import LEASE
 from chat.node.node import Node, clean, now_ms
 from chat.node.ports import Unavailable
@@ -23,7 +22,7 @@ from chat.protocol.commands import Hello, Join, Leave, Profile
 from chat.protocol.errors import CloseCode, ErrorCode, Refused
 from chat.protocol.events import Joined, Member, Ok, Welcome
 from chat.protocol.fields import Role, parent_of
-from chat.protocol.wire import Format, transcode, unpack
+from chat.protocol.wire import unpack
 from chat.room.state import is_staffed
 from chat.tokens import TokenError
 
@@ -368,9 +367,9 @@ async def _catch_up(
         head=room.follower.head,
         recovered=why is None,
         why=why,
-        events=_as_frames([entry for _, entry in _in_order(events)], session.form),
-        private={"head": uhead, "events": _as_frames(told, session.form)},
-        state=_state(room, _as_frames(pins, session.form), members.values()),
+        events=as_frames([entry for _, entry in _in_order(events)], session.form),
+        private={"head": uhead, "events": as_frames(told, session.form)},
+        state=_state(room, as_frames(pins, session.form), members.values()),
         members=list(members.values()),
         you={"role": entered["role"], "muted_until": muted},
         count=max(room.count, len(members)),
@@ -437,11 +436,6 @@ def _still_open(entries: Sequence[bytes]) -> list[bytes]:
                 rest.append(entry)
     kept = [*held.values(), *support.values(), *invites.values(), *rest, *([mute] if mute else [])]
     return sorted(kept, key=lambda entry: int(unpack(entry)["useq"]))
-
-
-def _as_frames(entries: Sequence[bytes], form: Format) -> list[Any]:
-    """Entries as they are, inside a larger frame."""
-    return [msgspec.Raw(transcode(entry, form)) for entry in entries]
 
 
 def _state(room: Room, pins: list[Any], members: Iterable[Member]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from chat.node.cards import given
 from chat.node.node import Node, clean, new_flag_id, now_ms
 from chat.node.ports import Unavailable
 from chat.node.rooms import Room
@@ -27,7 +28,6 @@ from chat.protocol.events import (
     Posted,
     Reason,
     Support,
-    SupportGiven,
     Whispered,
 )
 from chat.protocol.fields import Frame, Role
@@ -403,10 +403,10 @@ def _args(node: Node, said: Said, body: bytes, *, waits: bool) -> dict[str, Any]
     if said.op == "post" and severity >= Severity.LOW and is_delivered and room.policy.answer_seconds:
         args["reply_within"] = int(room.policy.answer_seconds * 1000)
     if card is not None:
-        args["support"] = pack(_given(room, card))
+        args["support"] = given(room.id, card, card.key)
         if is_delivered:
             unseen = support_for(node, room, said.caller, judgement, severity, said.key, held=True)
-            args["unseen"] = pack(_given(room, unseen)) if unseen is not None else None
+            args["unseen"] = given(room.id, unseen, unseen.key) if unseen is not None else None
     return args
 
 
@@ -487,19 +487,6 @@ def support_for(
         text=card.text,
         helplines=[dict(line) for line in card.helplines],
         resources=[dict(line) for line in card.resources],
-        neutral=card.neutral,
-    )
-
-
-def _given(room: Room, card: Support) -> SupportGiven:
-    return SupportGiven(
-        room=room.id,
-        key=card.key,
-        severity=card.severity,
-        seen=card.seen,
-        text=card.text,
-        helplines=card.helplines,
-        resources=card.resources,
         neutral=card.neutral,
     )
 
