@@ -177,6 +177,7 @@ class Node:
         if event["type"] == "removed":
             for session in tuple(self.hub.by_user.get(user, ())):
                 if room.id in session.rooms:
+                    room.reach(session, user, event["useq"])
                     self.hub.soon(self.leave(session, room.id, is_lost=False))
 
     def _heard_flag(self, room: Room, flag: dict[str, Any]) -> None:
@@ -267,6 +268,12 @@ class Node:
                 self.hub.let_go(room)
                 self.hub.soon(self.hub.tell_watchers(name))
         session.watched = frozenset()
+        for name in session.outside:
+            room = self.hub.rooms.get(name)
+            if room is not None and session.caller is not None:
+                room.lose(session, session.caller.id)
+                self.hub.let_go(room)
+        session.outside = frozenset()
         try:
             for name in tuple(session.rooms):
                 await self._whatever_comes(self.leave(session, name, is_lost=session.is_lost))

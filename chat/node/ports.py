@@ -107,6 +107,10 @@ class Broker(Protocol):
     async def snapshot(self, room: str) -> Snapshot:
         """The room as it stands now."""
 
+    async def head(self, room: str, user: str | None = None) -> int:
+        """The last number of the room's log, or of a person's private log in it."""
+        ...
+
     async def read(self, room: str, user: str | None, first: int, last: int) -> list[tuple[int, bytes]]:
         """Entries of a log from `first` to `last`, both included, in order."""
 

@@ -30,6 +30,8 @@ FULL = 100
 """Sockets for which writing takes as long as a trip to the store: joining two writes is worth a wait."""
 JOIN_WITHIN = 0.002
 """Seconds of that wait at the most."""
+OUTSIDE = 4
+"""Rooms that tell one connection what care says to somebody who is not in them."""
 CROWD = 100
 """Members above which presence tells of staff alone, and the count."""
 
@@ -37,11 +39,13 @@ CROWD = 100
 class Mailbox:
     """One person's private log in a room, and their sessions on this node."""
 
-    __slots__ = ("follower", "keepers", "sessions", "subscribed")
+    __slots__ = ("callers", "follower", "keepers", "sessions", "subscribed")
 
     def __init__(self, follower: Follower) -> None:
         self.follower = follower
         self.sessions: set[Session] = set()
+        self.callers: frozenset[Session] = frozenset()
+        """Sessions outside the room, from which somebody asked for help: what care says reaches them too."""
         self.keepers = 0
         """Joins under way."""
         self.subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -235,9 +239,9 @@ class Room:
         return mailbox
 
     def let_mailbox_go(self, user: str) -> None:
-        """Stop following a person's private log where none of their sessions is here."""
+        """Stop following a person's private log where none of their sessions is here, or waits for help."""
         mailbox = self.mailboxes.get(user)
-        if mailbox is not None and not mailbox.sessions and not mailbox.keepers:
+        if mailbox is not None and not (mailbox.sessions or mailbox.callers or mailbox.keepers):
             mailbox.follower.stop()
             del self.mailboxes[user]
             self._broker.unsubscribe(self.id, f"u:{user}")
@@ -247,6 +251,27 @@ class Room:
         self.flush()
         self._audiences[session.form].add(session)
         self.mailboxes[user].sessions.add(session)
+        self.mailboxes[user].callers -= {session}
+        session.outside -= {self.id}
+
+    def reach(self, session: Session, user: str, head: int) -> None:
+        """Let somebody outside hear what care says to them from `head` on, as long as they are connected.
+
+        Beyond a few rooms a connection is told no more: it keeps each of them open here.
+        """
+        if len(session.outside) < OUTSIDE:
+            mailbox = self.mailbox(user)
+            mailbox.callers |= {session}
+            session.outside |= {self.id}
+            if mailbox.follower.head < 0:
+                mailbox.follower.start(head)
+
+    def lose(self, session: Session, user: str) -> None:
+        """The connection of somebody outside ended."""
+        mailbox = self.mailboxes.get(user)
+        if mailbox is not None:
+            mailbox.callers -= {session}
+            self.let_mailbox_go(user)
 
     def discard(self, session: Session, user: str) -> None:
         """Let a session hear no more."""
@@ -357,7 +382,9 @@ class Room:
 
     def _deliver_private(self, user: str, entry: bytes) -> None:
         event = unpack(entry)
-        for session in tuple(self.mailboxes[user].sessions):
+        mailbox = self.mailboxes[user]
+        is_care = event["type"] == "support"
+        for session in mailbox.sessions | mailbox.callers if is_care else tuple(mailbox.sessions):
             session.send_entry(entry)
         self._on_private(self, user, event)
 

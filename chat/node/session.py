@@ -87,7 +87,7 @@ class Session:
     __slots__ = (
         "at_once", "caller", "claims", "client", "form", "held", "inbox", "is_closing", "is_cut", "is_lost",
         "is_parting", "is_paused", "newcomer",
-        "opened_at", "outlet", "queued", "rooms", "slow_since", "taken", "trash", "typed_at", "underway",
+        "opened_at", "outlet", "outside", "queued", "rooms", "slow_since", "taken", "trash", "typed_at", "underway",
         "waiter", "watched",
     )  # fmt: skip
 
@@ -99,6 +99,8 @@ class Session:
         self.newcomer = ""
         """Whom an invite is making here, until it is answered: the next try makes the same person."""
         self.rooms: dict[str, Hall] = {}
+        self.outside: frozenset[str] = frozenset()
+        """Rooms that it is not in, and from which it is told what care says."""
         self.claims: dict[str, str] = {}
         """Flags claimed on this connection, and their rooms: the leases end with it."""
         self.watched: frozenset[str] = frozenset()

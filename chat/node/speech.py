@@ -224,7 +224,19 @@ async def _from_outside(
     if role is None or caller.is_outside(command.room) or not await node.hub.knows(command.room):
         raise Refused(ErrorCode.NOT_FOUND)
     async with node.hub.opened(command.room) as room:
+        await _stay_in_reach(node, session, room)
         return await say(node, session, command, room, role, ErrorCode.NOT_JOINED)
+
+
+async def _stay_in_reach(node: Node, session: Session, room: Room) -> None:
+    """Let somebody who is not in the room hear, later too, what care says to them: that nobody has come yet."""
+    if room.id in session.rooms or room.id in session.outside:
+        return
+    user = node.caller(session).id
+    try:
+        room.reach(session, user, await node.broker.head(room.id, user))
+    except Unavailable:  # the text goes on its way all the same, and says so itself where it cannot
+        return
 
 
 async def whisper(node: Node, session: Session, command: Whisper) -> Frame:
@@ -246,6 +258,7 @@ async def ask_help(node: Node, session: Session, command: Help) -> Frame:
     caller = node.caller(session)
     text, _ = _readable(node, command.text or "", may_be_empty=True)
     async with node.hub.opened(command.room) as room:
+        await _stay_in_reach(node, session, room)
         verdict = judge(node, room, caller, role, text[: node.settings.limits.text])
         said = Said("help", room, caller, role, command.key, text[: node.settings.limits.text], verdict)
         return await _accept(node, said, None)

@@ -105,9 +105,14 @@ export class RoomSession {
     const how = place(this.state, event);
     if (how === "duplicate") return;
     if (how === "gap") {
-      this.join().catch(() => {});
+      // Whoever may not come back, because they were removed, is still told what care says to them.
+      this.join().catch(() => event.type === "support" && this.#take(event));
       return;
     }
+    this.#take(event);
+  }
+
+  #take(event) {
     this.state = apply(this.state, event);
     if (event.type === "typing") this.#typed(event.users ?? []);
     if (event.type === "message" && event.from?.id === this.me.id) this.outbox.recognise(event);

@@ -96,6 +96,26 @@ async def quick(folder: Path, **rooms: str) -> AsyncIterator[tuple[Server, Serve
                     node.kill()
 
 
+async def test_somebody_outside_the_room_is_told_too_that_nobody_has_come(tmp_path: Path) -> None:
+    """Who was removed, and who never came in: each hears it on the connection from which they asked."""
+    async with AsyncExitStack() as stack:
+        a, b, _ = await stack.enter_async_context(two_nodes(tmp_path, first=SHORT))
+        fay = await watching(stack, a, "facilitator")
+        removed = await stack.enter_async_context(b.client())
+        never = await stack.enter_async_context(b.client(join=None))
+        await fay.call("remove", room=ROOM, user=removed.user, seconds=0, reason="a pause")
+        await wait_until(lambda: bool(removed.got("removed")))
+        for number, author in enumerate((removed, never)):
+            reply = await author.call("help", room=ROOM, text=HIGH, key=f"h{number}")
+            first = reply["support"]["text"]
+            await wait_until(lambda: any(card["text"] != first for card in cards(author, f"h{number}")))  # noqa: B023
+        # What is said in the room meanwhile is not for them.
+        await fay.post("good evening", "g")
+        await wait_until(lambda: bool(fay.got("message")))
+        assert not removed.got("message")
+        assert not never.got("message")
+
+
 async def test_each_missed_clock_calls_the_next_once_over_two_nodes(tmp_path: Path, reach: Reach) -> None:
     """All of staff hear the opening, then each link its own call; the author is told at each missed one."""
     async with AsyncExitStack() as stack:
