@@ -52,5 +52,9 @@ async def evidence(node: Node, session: Session, command: Evidence) -> EvidenceO
     flag = reply["flag"]
     await exposed(node, session, flag["severity"])
     return EvidenceOpened(
-        flag=command.flag, author=flag["author"], text=reply["text"], until=flag.get("evidence_until")
+        flag=command.flag,
+        author=flag["author"],
+        text=reply["text"],
+        also=reply.get("also"),
+        until=flag.get("evidence_until"),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,15 @@ from moderation import Pipeline, Reading, Remark
 
 ROOM = 50
 """Texts kept of a room: its last, and among them each author's."""
+
+
+def waiting_in(flag: Mapping[str, Any], known: int = 0) -> Iterator[Mapping[str, Any]]:
+    """The texts of a flag that are not in the room, beyond those that it had at a `rev`, as the context takes them."""
+    if not known and flag.get("verdict") != "delivered":
+        yield flag
+    for more in flag.get("also") or ():
+        if more["rev"] > known:
+            yield {"author": flag["author"], "text": more["text"], "at": more["at"]}
 
 
 class Context:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chat.node.context import ROOM as CONTEXT
-from chat.node.context import Context
+from chat.node.context import Context, waiting_in
 from chat.node.follower import Follower
 from chat.node.outbox import Audience
 from chat.node.pins import PinClock
@@ -130,14 +130,12 @@ class Room:
             self.id, None, snapshot.head - CONTEXT + 1, snapshot.head
         )]  # fmt: skip
         flags = await review.open_flags([self.id])
-        waiting = [
-            flag for flag in flags if flag["verdict"] != "delivered" and flag["flag"] not in self._revs
-        ]
+        waiting = [text for flag in flags for text in waiting_in(flag, self._revs.get(flag["flag"], 0))]
         self._revs = {flag["flag"]: flag["rev"] for flag in flags} | self._revs
         for event in sorted(
             (*said, *waiting), key=lambda event: event.get("at") or event.get("opened_at") or 0
         ):
-            if event["type"] in ("message", "flag"):
+            if event.get("type", "flag") in ("message", "flag"):
                 self.context.saw(event)
         if any(snapshot.pins.values()):
             self._pins.start(await self._pins.end())
@@ -404,8 +402,8 @@ class Room:
             self._revs.pop(flag["flag"], None)
         else:
             self._revs[flag["flag"]] = flag["rev"]
-        if flag.get("verdict") != "delivered" and not known:
-            self.context.saw(flag)
+        for text in waiting_in(flag, known):
+            self.context.saw(text)
         self._on_flag(self, flag)
 
     def _ask_flags(self) -> None:

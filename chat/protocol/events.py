@@ -167,11 +167,12 @@ class Tasks(_Reply, tag="tasks", kw_only=True):
 
 
 class EvidenceOpened(_Reply, tag="evidence", kw_only=True):
-    """The text of a decided flag; after `until` it is gone."""
+    """The text of a decided flag, and those that had joined it; after `until` they are gone."""
 
     flag: str
     author: Wire
     text: str
+    also: list[Wire] | None = None
     until: int | None = None
 
 
@@ -458,6 +459,8 @@ class FlagEvent(Frame, tag="flag", kw_only=True):
     clock: str | None = None
     """The severity that the clock was set for."""
     clock_at: int | None = None
+    also: list[Wire] | None = None
+    """Refused texts of its author that joined it in a flood: `key`, `at`, `rev`, `severity`, `text`, `reasons` each."""
     escalated: int = 0
     summons: bool = False
     notes: list[Wire] | None = None

@@ -68,7 +68,10 @@ export function openEvidence(flag, app) {
       const opened = await app.connection.send("evidence", { flag, purpose });
       openDialog({
         title: `What ${opened.author.name} wrote`,
-        body: [el("blockquote", { dir: "auto" }, opened.text), el("p", { class: "hint" }, WORDS.queue.evidenceHint)],
+        body: [
+          [opened.text, ...(opened.also ?? []).map((more) => more.text)].map((words) => el("blockquote", { dir: "auto" }, words)),
+          el("p", { class: "hint" }, WORDS.queue.evidenceHint),
+        ],
       });
     },
   });

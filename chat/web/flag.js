@@ -12,7 +12,8 @@ const SANCTIONS = new Set(["mute", "remove", "ban"]);
 export function isRiskOnly(flag) {
   const { reasons = [], reports = [], kind, severity = "none" } = flag;
   const says = reasons.length > 0 || kind === "help" || severity !== "none";
-  return says && reports.length === 0 && reasons.every((reason) => reason.risk);
+  const all = [...reasons, ...(flag.also ?? []).flatMap((more) => more.reasons ?? [])];
+  return says && reports.length === 0 && all.every((reason) => reason.risk);
 }
 
 /**
@@ -88,7 +89,8 @@ function reportsOf(flag) {
 
 /** What was written; with the parts that a rule names marked. It is not in the page before it is asked for. */
 function text(flag, isShown, act) {
-  if (flag.text === null || flag.text === undefined || flag.text === "") {
+  const texts = [{ text: flag.text, reasons: flag.reasons }, ...(flag.also ?? [])].filter((one) => one.text);
+  if (texts.length === 0) {
     return flag.kind === "help" ? el("p", { class: "hint" }, "They asked for somebody, without words.") : null;
   }
   if (!isShown) {
@@ -96,13 +98,13 @@ function text(flag, isShown, act) {
       "div",
       { class: "covered" },
       el("span", { class: "blur", "aria-hidden": "true" }),
-      button("Show the text", act.reveal, { class: "small", data: { act: "reveal" } }),
+      button(texts.length > 1 ? `Show the ${texts.length} texts` : "Show the text", act.reveal, { class: "small", data: { act: "reveal" } }),
     );
   }
   return el(
     "div",
     { class: "uncovered" },
-    el("blockquote", { dir: "auto" }, marked(flag.text, flag.reasons ?? [])),
+    texts.map((one) => el("blockquote", { dir: "auto" }, marked(one.text, one.reasons ?? []))),
     button("Cover it again", act.cover, { class: "small quiet", data: { act: "reveal" } }),
   );
 }

@@ -13,7 +13,7 @@ from chat.assembly import store_of
 from chat.cli.audit import verify_store
 from chat.settings import Settings
 from tests.faults.conftest import Reach
-from tests.faults.rig import ROOM, Server, audit_of, behind, dial, log_of, new_user, serving, words
+from tests.faults.rig import ROOM, Client, Server, audit_of, behind, dial, log_of, new_user, serving, words
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.faults]
@@ -130,6 +130,15 @@ def holders(server: Server, *marks: str) -> list[Any]:
     return left
 
 
+async def be_refused(one: Client, staff: Client) -> None:
+    """Texts in need of care that a locked room keeps out, more than get a flag each."""
+    await staff.call("set_room", room=ROOM, locked=True)
+    for number in range(8):
+        refused = await one.ask("post", room=ROOM, key=f"r{number}", text=f"i want to die {MARK} {number}")
+        assert refused["code"] == "room_locked"
+    await staff.call("set_room", room=ROOM, locked=False)
+
+
 async def test_an_erased_person_is_found_nowhere(tmp_path: Path, reach: Reach) -> None:
     """Everything somebody can have said: posts, edits, held, flagged and appealed texts, whispers, help, reports.
 
@@ -158,6 +167,7 @@ async def test_an_erased_person_is_found_nowhere(tmp_path: Path, reach: Reach) -
             await one.post(f"i took all the pills an hour ago, goodbye {MARK}", f"b{number}")
             await one.call("whisper", room=ROOM, to=staff.user, text=text)
             await one.call("help", room=ROOM, text=text)
+        await be_refused(one, staff)
         await one.call("report", room=ROOM, seq=theirs, reason=MARK)
         held = await one.post(f"i took all the pills an hour ago, goodbye {MARK}", "c")
         await mo.call("claim", flag=held["flag"])

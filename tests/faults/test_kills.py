@@ -181,7 +181,7 @@ async def test_a_node_that_is_killed_leaves_the_other_serving(tmp_path: Path, re
 async def test_a_signal_has_exactly_one_flag_over_kills(whom: str, tmp_path: Path, reach: Reach) -> None:
     """Texts with a crisis signal, some refused by a locked room, retried over kills.
 
-    One flag each, none missing.
+    Each is in exactly one flag, none is missing; those that were refused in a flood share a few.
     """
     dice = reach.dice()
     async with serving(tmp_path / "data") as server:
@@ -210,8 +210,9 @@ async def test_a_signal_has_exactly_one_flag_over_kills(whom: str, tmp_path: Pat
         await asyncio.gather(*talks)
         check(server, authors[:2])
         for author, room in zip(authors, rooms, strict=True):
-            texts = Counter(
-                flag["text"] for flag in flags_of(server, room) if flag["author"]["id"] == author.user
-            )
+            flags = [flag for flag in flags_of(server, room) if flag["author"]["id"] == author.user]
+            texts = Counter(text["text"] for flag in flags for text in (flag, *flag.get("also", ())))
             assert texts == Counter({author.text.format(words(number)): 1 for number in range(author.count)})
+            if room != ROOM and not reach.is_long:
+                assert len(flags) < author.count
         assert all(flag["severity"] in ("moderate", "high") for flag in flags_of(server))

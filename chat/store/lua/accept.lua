@@ -92,12 +92,86 @@ local function refusal()
   if wait then return 'rate_limited', wait end
 end
 
+-- A flood of refused texts is one person's need: past so many open flags of theirs, younger than this, a further text
+-- joins the newest that has room, so that staff are called once, and each text is still in exactly one flag.
+local FLAGS, WITHIN, TEXTS, BYTES = 5, 60000, 20, 32000
+local LOOKED = 15  -- flags of theirs, the newest first, among which those are looked for
+
+local function has_room(flag, text)
+  local bytes = #(flag.text or '') + #text
+  for _, more in ipairs(flag.also or {}) do bytes = bytes + #more.text end
+  return #(flag.also or {}) < TEXTS and bytes <= BYTES
+end
+
+-- The open flag that a refused text joins, or nothing where it gets one of its own. One with whose author somebody is
+-- takes nothing graver in: that has to call anew.
+local function crowded(by)
+  local found, count = nil, 0
+  for _, id in ipairs(redis.call('ZREVRANGE', P .. 'flags:' .. arg.user, 0, LOOKED - 1)) do
+    local flag = flag_of(id)
+    if flag and flag.verdict == 'refused' and flag.state ~= 'decided' and now - flag.opened_at < WITHIN then
+      count = count + 1
+      local is_free = #flag.attended_by == 0 or SEVERITY[by.severity] <= SEVERITY[flag.severity]
+      if not found and is_free and has_room(flag, by.text) then found = flag end
+    end
+  end
+  return count >= FLAGS and found or nil
+end
+
+local function deepen(flag, by)
+  flag.severity, flag.due_at = by.severity, math.min(flag.due_at, now + arg.due * 1000)
+end
+
+-- Put this text among those of a flag, which is then as grave, and as soon due, as the gravest of them.
+local function join(flag, place)
+  local by = arg.flag
+  flag.also = flag.also or {}
+  flag.also[place or #flag.also + 1] = {key = arg.key or '', at = now, rev = flag.rev + 1, severity = by.severity,
+    text = by.text, reasons = by.reasons}
+  if SEVERITY[by.severity] > SEVERITY[flag.severity] then deepen(flag, by) end
+  keep_flag(flag)
+  return flag.flag
+end
+
+local function joined_at(texts)
+  for place, more in ipairs(texts or {}) do
+    if more.key == arg.key then return place, more end
+  end
+end
+
+-- A text that joined a flag is sent again. Returns the flag that it stays in, or nothing where it leaves it: it is
+-- refused no more, or it was decided and is another text now.
+local function rejoin(id, verdict)
+  local flag = flag_of(id)
+  if not flag then return nil end
+  if flag.state == 'decided' then
+    local kept = redis.call('HGET', P .. 'evidence:' .. id, 'also')
+    local _, before = joined_at(kept and cmsgpack.unpack(kept))
+    return verdict == 'refused' and (not before or before.text == arg.flag.text) and id or nil
+  end
+  local place, before = joined_at(flag.also)
+  if not place then return nil end
+  if verdict ~= 'refused' then
+    table.remove(flag.also, place)
+    if #flag.also == 0 then flag.also = nil end
+    keep_flag(flag)
+    return nil
+  end
+  return before.text == arg.flag.text and id or join(flag, place)
+end
+
+-- Keep the flag that a text calls for. Returns its id, and whether the text joined others there.
 local function raise(verdict, seq)
-  local flag = arg.flag
+  local flag, before = arg.flag, receipt.flag
+  if before and receipt.joined == '1' then
+    local stays = rejoin(before, verdict)
+    if stays then return stays, true end
+    before = nil
+  end
   -- A text under this key was refused before, or a message that has a flag was edited: its one flag goes on, with what
   -- the text is now. A decided one opens again where that is something else.
-  local is_edit = not receipt.flag and flag and arg.op == 'edit' and verdict == 'delivered'
-  local known = receipt.flag or (is_edit and redis.call('HGET', P .. 'flagged', seq))
+  local is_edit = not before and flag and arg.op == 'edit' and verdict == 'delivered'
+  local known = before or (is_edit and redis.call('HGET', P .. 'flagged', seq))
   local earlier = known and flag_of(known)
   if earlier then
     -- A decided flag's text was put aside; where that has expired, the severity alone tells.
@@ -107,9 +181,10 @@ local function raise(verdict, seq)
     if not is_same then
       earlier.text, earlier.reasons, earlier.categories = flag.text, flag.reasons, flag.categories
       local is_decided = earlier.state == 'decided'
-      if is_decided or SEVERITY[flag.severity] > SEVERITY[earlier.severity] then
-        earlier.severity = flag.severity
-        earlier.due_at = is_decided and now + arg.due * 1000 or math.min(earlier.due_at, now + arg.due * 1000)
+      if is_decided then
+        earlier.severity, earlier.due_at = flag.severity, now + arg.due * 1000
+      elseif SEVERITY[flag.severity] > SEVERITY[earlier.severity] then
+        deepen(earlier, flag)
       end
     end
     if earlier.state == 'decided' and (not is_same or verdict == 'held' or verdict == 'blocked') then
@@ -121,6 +196,8 @@ local function raise(verdict, seq)
   elseif not flag then
     return nil  -- the flag that the receipt names is gone, and this text needs none
   else
+    local others = verdict == 'refused' and not known and crowded(flag)
+    if others then return join(others), true end
     flag.state, flag.opened_at = 'open', now
     flag.due_at = now + arg.due * 1000
     flag.verdict, flag.seq = verdict, seq
@@ -145,9 +222,9 @@ end
 local code, wait = refusal()
 if code then
   if not arg.crisis or code == 'not_found' and rank == 0 then return refused(code, wait) end
-  local flag = raise('refused')
+  local flag, is_joined = raise('refused')
   if not receipt.flag and arg.support then tell(arg.user, arg.unseen or arg.support) end
-  remember({flag = flag})
+  remember({flag = flag, joined = is_joined and '1' or '0'})
   return cmsgpack.pack({code = code, wait = wait, flag = flag, support = true})
 end
 

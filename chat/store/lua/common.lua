@@ -201,10 +201,12 @@ end
 
 -- Keep a decided text for staff alone, apart from flag and log, until it expires; what could be released goes along.
 local function keep_evidence(flag, text, kept)
-  flag.text = nil
-  if not text or text == '' or not arg.evidence or arg.evidence == 0 then return end
+  local also = flag.also
+  flag.text, flag.also = nil, nil
+  if ((not text or text == '') and not also) or not arg.evidence or arg.evidence == 0 then return end
   local key = P .. 'evidence:' .. flag.flag
-  redis.call('HSET', key, 'text', text, 'user', flag.author.id)
+  redis.call('HSET', key, 'text', text or '', 'user', flag.author.id)
+  if also then redis.call('HSET', key, 'also', cmsgpack.pack(also)) end
   for name, value in pairs(kept) do redis.call('HSET', key, name, value) end
   flag.evidence_until = now + arg.evidence
   redis.call('PEXPIREAT', key, flag.evidence_until)

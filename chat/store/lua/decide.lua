@@ -10,7 +10,7 @@
 --        new (appeal) the flag that asks for another look;  purpose (evidence) why the text is opened
 --        note, to (a colleague, who takes the claim), ask (opinion | safeguarding), leads (who safeguard children)
 --        evidence ms for which a decided text is kept for staff
--- reply  msgpack: {flag, seq, text} | {code, by}
+-- reply  msgpack: {flag, seq, text and also (evidence)} | {code, by}
 --
 -- One script, because of two moderators one must win and the other be told who; and because a decision, the release
 -- of the text, the author's notice and the audit entry are one act.
@@ -32,8 +32,10 @@ end
 
 -- Whether the author's own risk is all there is: then nobody is sanctioned for it.
 local function is_only_risk(flag)
-  for _, reason in ipairs(flag.reasons) do
-    if not reason.risk then return false end
+  for _, text in ipairs({flag, unpack(flag.also or {})}) do
+    for _, reason in ipairs(text.reasons) do
+      if not reason.risk then return false end
+    end
   end
   return #flag.reports == 0 and (#flag.reasons > 0 or flag.kind == 'help' or flag.severity ~= 'none')
 end
@@ -283,10 +285,12 @@ function ops.appeal()
 end
 
 -- Open the text of a flag that was put aside, for a purpose that the trail keeps.
-local opened
+local opened, also
 function ops.evidence()
-  opened = redis.call('HGET', P .. 'evidence:' .. id, 'text') or flag.text
+  local kept = redis.call('HMGET', P .. 'evidence:' .. id, 'text', 'also')
+  opened = kept[1] or flag.text
   if not opened then return 'not_found' end
+  also = kept[2] and cmsgpack.unpack(kept[2]) or flag.also
   audit('read', {what = 'evidence', flag = id, user = flag.author.id, reason = arg.purpose})
 end
 
@@ -373,4 +377,4 @@ if arg.op ~= 'report' then
 end
 local code, by, seq = ops[arg.op]()
 if code then return refused(code, nil, by) end
-return cmsgpack.pack({flag = flag, seq = seq, text = opened})
+return cmsgpack.pack({flag = flag, seq = seq, text = opened, also = also})

@@ -55,7 +55,8 @@ function ops.flags()
   for _, id in ipairs(redis.call('ZRANGE', P .. 'opened', arg.first, arg.last)) do
     local flag, touched = flag_of(id), false
     if flag and is_theirs(flag.author) then
-      touched = flag.text ~= nil or flag.author.name ~= arg.gone
+      touched = flag.text ~= nil or flag.also ~= nil or flag.author.name ~= arg.gone
+      flag.also = nil
       flag.text, flag.notes, flag.author.name, flag.evidence_until = nil, nil, arg.gone, nil
       for _, report in ipairs(flag.reports) do report.reason = '' end
       if flag.decision then flag.decision.note = nil end

@@ -3,12 +3,13 @@
 import asyncio
 from typing import Any
 
+import msgpack
 import pytest
 from redis.asyncio import Redis
 
 from chat.store.keys import in_room
 from chat.store.review import Review
-from tests.stored import ADA, ANN, BEN, FAY, HELD, MIA, Scene, Who, flag_of, only_flag
+from tests.stored import ADA, ANN, BEN, FAY, HELD, MAX, MIA, Scene, Who, flag_of, only_flag
 
 pytestmark = pytest.mark.asyncio
 
@@ -219,6 +220,128 @@ async def test_a_key_whose_text_changed_after_a_refusal_shows_staff_what_is_said
     await scene.post(ANN, "k", "lighter", severity="low")
     flag = await only_flag(scene, review)
     assert (flag["text"], flag["severity"], flag["verdict"]) == ("lighter", "imminent", "delivered")
+
+
+async def flood(scene: Scene, many: int, severity: str = "moderate", first: int = 0) -> list[str]:
+    """So many refused texts of Ann's; the flag of each."""
+    await scene.set(locked="1")
+    replies = [
+        await scene.post(ANN, f"k{number}", f"dark {number}", severity=severity)
+        for number in range(first, first + many)
+    ]
+    assert {reply["code"] for reply in replies} == {"room_locked"}
+    return [reply["flag"] for reply in replies]
+
+
+async def texts_of(scene: Scene, review: Review) -> list[str]:
+    """All that Ann's flags show, in no order."""
+    flags = await review.flags_of(scene.room, "ann", 999)
+    return [text["text"] for flag in flags for text in (flag, *flag.get("also", ()))]
+
+
+async def test_a_flood_of_refused_texts_joins_the_newest_flag_and_loses_none(
+    scene: Scene, review: Review
+) -> None:
+    flags = await flood(scene, 30)
+    assert len(set(flags)) == 5
+    assert len(set(flags[:5])) == 5
+    assert set(flags[5:25]) == {flags[4]}, "until it is full; then the others fill up"
+    assert sorted(await texts_of(scene, review)) == sorted(f"dark {number}" for number in range(30))
+    newest = await flag_of(scene, review, flags[4])
+    assert [more["key"] for more in newest["also"]] == [f"k{number}" for number in range(5, 25)]
+    assert newest["rev"] == 21, "staff are told of each"
+    again = await flood(scene, 30)
+    assert again == flags
+    assert (await flag_of(scene, review, flags[4]))["rev"] == 21, "sent again, nothing is new"
+    assert len([entry for entry in await scene.log("ann") if entry["type"] == "support"]) == 30
+
+
+async def test_a_flood_that_fills_its_flags_opens_another(scene: Scene, review: Review) -> None:
+    flags = await flood(scene, 5 * 21 + 1)
+    assert len(set(flags)) == 6
+    await scene.post(BEN, "k", "low", severity="moderate")
+    assert len(await review.flags_of(scene.room, "ben", 9)) == 1
+    long = [
+        await scene.post(ANN, f"l{number}", f"{number}" * 12_000, severity="moderate") for number in range(3)
+    ]
+    assert len({reply["flag"] for reply in long}) == 2, "three such texts are more than one flag takes"
+
+
+async def test_the_gravest_text_of_a_flood_sets_its_flag(scene: Scene, review: Review) -> None:
+    flags = await flood(scene, 6)
+    before = await flag_of(scene, review, flags[4])
+    assert await flood(scene, 1, "imminent", 6) == [flags[4]]
+    found = await flag_of(scene, review, flags[4])
+    assert (found["severity"], found["clock"], found["step"]) == ("imminent", "imminent", 1)
+    assert found["clock_at"] > before["clock_at"]
+    await flood(scene, 1, "moderate", 7)
+    assert (await flag_of(scene, review, flags[4]))["severity"] == "imminent"
+
+
+async def test_with_whom_somebody_is_a_graver_text_calls_anew(scene: Scene, review: Review) -> None:
+    flags = await flood(scene, 6)
+    for flag in flags[:5]:
+        await scene.review(FAY, "attend", flag, least=2)
+    assert (await flood(scene, 1, "moderate", 6))[0] in flags
+    (anew,) = await flood(scene, 1, "high", 7)
+    assert anew not in flags
+    assert (await flag_of(scene, review, anew))["next_at"]
+
+
+async def test_only_open_flags_of_the_last_minute_take_more_in(
+    scene: Scene, review: Review, client: Redis
+) -> None:
+    flags = await flood(scene, 5)
+    await scene.decide(MIA, flags[0], "dismiss")
+    (sixth,) = await flood(scene, 1, first=5)
+    assert sixth not in flags, "four are open"
+    for flag in (*flags, sixth):
+        found = await flag_of(scene, review, flag)
+        key = in_room(scene.room, f"flag:{flag}")
+        await client.hset(key, "wire", msgpack.packb({**found, "opened_at": found["opened_at"] - 60_000}))
+    (seventh,) = await flood(scene, 1, first=6)
+    assert seventh not in (*flags, sixth)
+
+
+async def test_a_joined_text_that_is_refused_no_more_gets_a_flag_of_its_own(
+    scene: Scene, review: Review
+) -> None:
+    flags = await flood(scene, 7)
+    assert (await scene.post(ANN, "k5", "darker 5", severity="high"))["flag"] == flags[4]
+    joined = await flag_of(scene, review, flags[4])
+    assert [more["text"] for more in joined["also"]] == ["darker 5", "dark 6"]
+    assert joined["severity"] == "high"
+    await scene.set(locked="0")
+    told = len(await scene.log("ann"))
+    held = await scene.post(ANN, "k5", "darker 5", severity="high", verdict="held")
+    assert held["answer"]["flag"] not in flags
+    assert [entry["type"] for entry in (await scene.log("ann"))[told:]] == ["held"]
+    await scene.post(ANN, "k6", "not so bad")
+    assert "also" not in await flag_of(scene, review, flags[4])
+    assert sorted(await texts_of(scene, review)) == [*(f"dark {number}" for number in range(5)), "darker 5"]
+
+
+async def test_texts_that_joined_are_put_aside_with_their_flag(
+    scene: Scene, review: Review, client: Redis
+) -> None:
+    flags = await flood(scene, 7)
+    await scene.decide(MIA, flags[4], "dismiss")
+    assert "also" not in await flag_of(scene, review, flags[4])
+    opened = await scene.review(MAX, "evidence", flags[4], purpose="to see")
+    assert [opened["text"], *(more["text"] for more in opened["also"])] == ["dark 4", "dark 5", "dark 6"]
+    assert await flood(scene, 7) == flags, "sent again, they are known"
+    assert (await flag_of(scene, review, flags[4]))["state"] == "decided"
+    (anew,) = [(await scene.post(ANN, "k5", "darker still", severity="high"))["flag"]]
+    assert anew not in flags
+    await client.delete(in_room(scene.room, f"evidence:{flags[4]}"))
+    assert (await flood(scene, 1, first=6)) == [flags[4]], "what expired opens nothing anew"
+
+
+async def test_a_joined_text_that_asks_for_a_sanction_allows_one(scene: Scene) -> None:
+    flags = await flood(scene, 6)
+    assert (await scene.decide(MIA, flags[4], "mute"))["code"] == "forbidden"
+    await scene.post(ANN, "rude", "you idiot", severity="moderate", risk=False)
+    assert "code" not in await scene.decide(MIA, flags[4], "mute")
 
 
 async def test_no_flag_for_a_stranger(scene: Scene, review: Review) -> None:
