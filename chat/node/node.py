@@ -104,6 +104,7 @@ class Node:
         """Begin to serve."""
         self.hub.start()
         self.people.on_change(lambda user: self.hub.soon(self._rights_changed(user)))
+        self.people.on_request(self._heard_request)
 
     # ── who may ──────────────────────────────────────────────────────────────────────────────────
 
@@ -205,6 +206,17 @@ class Node:
             for session in tuple(self.hub.by_user.get(user, ())):
                 role = session.caller.role(room.id) if session.caller is not None else None
                 if user != about and role is not None and role.rank >= least.rank:
+                    session.send(notice)
+
+    def _heard_request(self, told: Mapping[str, str]) -> None:
+        """A word to all who could be the second person; neither to whom it is about nor to whose doing it is."""
+        notice = Notice(code=told["code"], text=notice_text(told["code"], ""))
+        for user, sessions in self.hub.by_user.items():
+            if user in (told["user"], told["by"]):
+                continue
+            for session in sessions:
+                role = session.caller.role("*") if session.caller is not None else None
+                if role is not None and may(role, "confirm"):
                     session.send(notice)
 
     async def leave(self, session: Session, name: str, *, is_lost: bool) -> None:

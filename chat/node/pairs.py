@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from chat.node.desk import may_everywhere, refuse_upwards
@@ -38,13 +40,21 @@ async def break_glass(node: Node, session: Session, command: BreakGlass) -> Reve
 
 
 async def confirm(node: Node, session: Session, command: Confirm) -> Requests:
-    """Be the second person; the answer is what still waits for one."""
+    """Be the second person; the answer is what still waits for one, and what the caller asked for."""
     role = may_everywhere(node, session, "confirm")
     if command.request is not None:
         await _confirm(node, session, role, command.request)
     me = node.caller(session).id
-    waits = [one for one in await node.people.requests() if me not in (one["user"], one["by"]["id"])]
-    return Requests(requests=waits)
+    found = [one for one in await node.people.requests() if one["user"] != me and _is_open(one, me)]
+    people = await asyncio.gather(*(node.people.person(one["user"]) for one in found))
+    return Requests(
+        requests=[{**one, "name": person.name} for one, person in zip(found, people, strict=True)]
+    )
+
+
+def _is_open(request: Mapping[str, Any], me: str) -> bool:
+    """It waits, or was confirmed and is still to be seen by whoever asked."""
+    return "with" not in request or (request["what"] == "break_glass" and request["by"]["id"] == me)
 
 
 async def _confirm(node: Node, session: Session, role: Role, name: str) -> None:
@@ -60,6 +70,7 @@ async def _confirm(node: Node, session: Session, role: Role, name: str) -> None:
         await node.erasing.erase(request["user"], request["by"], me, request["reason"])
     else:
         await _note(node, session, role, "confirm", request["user"], request["reason"])
+    await node.people.tell_request("confirmed", request["user"], me["id"])
 
 
 def _told(session: Session, role: Role) -> dict[str, str]:
@@ -80,6 +91,7 @@ async def _ask(node: Node, session: Session, what: str, user: str, reason: str) 
     await refuse_upwards(node, session, what, user)
     request, until = await node.people.ask(what, user, _told(session, role), reason)
     await _note(node, session, role, f"ask {what}", user, reason)
+    await node.people.tell_request("second_person", user, node.caller(session).id)
     return request, until
 
 

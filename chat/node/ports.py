@@ -182,10 +182,16 @@ class People(Protocol):
         """What was asked, with `with` once somebody confirmed it; None where it ended."""
 
     async def requests(self) -> list[Args]:
-        """What waits for a second person."""
+        """What was asked within the hour, confirmed or not."""
 
     async def confirm(self, request: str, by: Mapping[str, str]) -> bool:
         """Be the second person; False where another one was."""
+
+    async def tell_request(self, code: str, user: str, by: str) -> None:
+        """Tell all nodes that somebody asked for what takes two people, or confirmed it."""
+
+    def on_request(self, hear: Callable[[Mapping[str, str]], None]) -> None:
+        """Hear of it: `code`, `user` whom it is about, `by` whose doing it is."""
 
     async def expose(self, user: str, severity: str) -> tuple[Mapping[str, int], str]:
         """Count a text that somebody of staff read; all of today's by severity, and the last."""

@@ -404,7 +404,7 @@ class BreakGlass(_Command, tag="break_glass", kw_only=True):
 
 
 class Confirm(_Command, tag="confirm", kw_only=True):
-    """Be the second person of `erase` or `break_glass`; without `request`, read what waits for one."""
+    """Be the second person of `erase` or `break_glass`; without `request`, read what waits, and what one asked for."""
 
     request: Key | None = None
 

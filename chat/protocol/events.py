@@ -184,7 +184,10 @@ class Requested(_Reply, tag="requested", kw_only=True):
 
 
 class Requests(_Reply, tag="requests", kw_only=True):
-    """What waits for a second person: `request`, `what`, `user`, `by`, `reason`, `until` each."""
+    """What waits for a second person, and what the caller asked for themselves.
+
+    Each: `request`, `what`, `user`, `name`, `by`, `reason`, `until`, and `with` once somebody confirmed it.
+    """
 
     requests: list[Wire]
 

@@ -18,6 +18,8 @@ NOTICES: Mapping[str, str] = {
     "handed": "A colleague handed somebody in {room} over to you. Please look at the queue.",
     "opinion_given": "A colleague told you what they think about somebody in {room}.",
     "break": "You have read a good deal that is heavy. A few minutes away would be well earned; others can take over.",
+    "second_person": "A colleague asks for a second person. Please look above the queue.",
+    "confirmed": "A colleague confirmed what waited for a second person.",
     "page_failed": "A call to our people outside could not be delivered. Please look at it with hearth pages.",
 }
 """The text of each code; `{room}` becomes the room's title."""

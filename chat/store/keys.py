@@ -46,7 +46,7 @@
 | `hearth:ready:NODE` | string | a node's last probe of whether the store takes writes; expires |
 
 Channels: `hearth:{ROOM}:all`, `:staff` (facilitators and above), `:mods` (moderators and above), `:u:USER`,
-`hearth:{people}:changes`, and `hearth:canary:NODE`.
+`hearth:{people}:changes`, `hearth:{people}:pairs`, and `hearth:canary:NODE`.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ INVITES = "hearth:{people}:invites"
 REQUESTS = "hearth:{people}:requests"
 NODES = "hearth:{people}:nodes"
 CHANGES = "hearth:{people}:changes"
+PAIRS = "hearth:{people}:pairs"
 
 _ROOM_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 

@@ -24,6 +24,7 @@ from chat.store.keys import (
     INVITES,
     NAMES,
     NODES,
+    PAIRS,
     REQUESTS,
     STAFF,
     asides_key,
@@ -183,10 +184,10 @@ class People:
         return {**found, "with": msgpack.unpackb(second)} if second is not None else found
 
     async def requests(self) -> list[dict[str, Any]]:
-        """What waits for a second person."""
+        """What was asked within the hour, confirmed or not."""
         ids = await self._ask("ZRANGE", REQUESTS, int(time.time() * 1000), "+inf", "BYSCORE")
         found = [await self.request(text(request)) for request in ids]
-        return [request for request in found if request is not None and "with" not in request]
+        return [request for request in found if request is not None]
 
     async def confirm(self, request: str, by: Mapping[str, str]) -> bool:
         """Be the second person; again for the same one, so that what broke off can be done. False for a third."""
@@ -195,6 +196,15 @@ class People:
             return True
         second = await self._ask("HGET", request_key(request), "with")
         return bool(msgpack.unpackb(second)["id"] == by["id"])
+
+    async def tell_request(self, code: str, user: str, by: str) -> None:
+        """Tell all nodes that somebody asked for what takes two people, or confirmed it."""
+        told = msgpack.packb({"code": code, "user": user, "by": by})
+        await self._ask("PUBLISH", PAIRS, b"\0" * 8 + told)
+
+    def on_request(self, hear: Callable[[Mapping[str, str]], None]) -> None:
+        """Hear of it, on any node. What is missed while the store is away is found by asking."""
+        self._broker.listen(PAIRS, lambda _, told: hear(msgpack.unpackb(told)), lambda: None)
 
     async def expose(self, user: str, severity: str) -> tuple[Mapping[str, int], str]:
         """Count a text that somebody of staff read; all of today's by severity, and the last."""

@@ -73,6 +73,11 @@ export function personItems(room, who) {
   if (room.mayBan) {
     items.push({ label: `Ban ${name} everywhere…`, act: () => ban(session, who), danger: true });
   }
+  if (room.mayAsk) {
+    items.push(null);
+    items.push({ label: WORDS.pairs.break_glass.menu(name), act: () => room.askFor("break_glass", who) });
+    items.push({ label: WORDS.pairs.erase.menu(name), act: () => room.askFor("erase", who), danger: true });
+  }
   return items;
 }
 

@@ -12,6 +12,7 @@ import { askAgreement, askForLink, askForName, chooseRoom, showEnded, showWaitin
 import { leave, listenForShift } from "./exit.js";
 import { Frame } from "./frame.js";
 import { forgetAll, isRemembered, keepToken, keptToken, takeLink } from "./identity.js";
+import { mayAsk, mayConfirm, PairsView } from "./pairs.js";
 import { QueueView } from "./queue.js";
 import { RoomView } from "./room.js";
 import { RoomSession } from "./session.js";
@@ -37,6 +38,7 @@ class App {
   #current = null;
   #queue = null;
   #team = null;
+  #pairs = null;
   #entering = null;
   #wanted = null;
 
@@ -80,6 +82,11 @@ class App {
   /** Whether this person may shut others out of all rooms. */
   get mayBan() {
     return RANK[this.#everywhere] >= RANK.moderator;
+  }
+
+  /** Whether this person may ask for what takes two. */
+  get mayAsk() {
+    return mayAsk(this.#everywhere);
   }
 
   signOut() {
@@ -295,12 +302,18 @@ class App {
       announce(words, { assertive: severity === "imminent" });
       say(words);
       if (code === "follow_up") this.#team?.refresh();
+      if (code === "second_person" || code === "confirmed") this.#pairs?.refresh();
     }
   }
 
   /** A flag was decided: somebody may have to be asked after now. */
   decided() {
     this.#team?.refresh();
+  }
+
+  /** Something was asked for that takes two people. */
+  asked() {
+    this.#pairs?.refresh();
   }
 
   /** The talks changed. */
@@ -318,16 +331,26 @@ class App {
 
   #watch() {
     this.#team ??= new TeamView(this);
-    const onCount = (count, severity) => this.#counted(count, severity);
-    this.#queue ??= new QueueView(this, { head: this.#team.node, onCount });
+    if (mayConfirm(this.#everywhere)) {
+      this.#pairs ??= new PairsView(this, { onCount: (pairs) => this.#counted({ ...this.waiting, pairs }) });
+    }
+    const onCount = (flags, severity) => this.#counted({ ...this.waiting, flags, severity });
+    this.#queue ??= new QueueView(this, { head: [this.#team.node, this.#pairs?.node], onCount });
     this.#queue.watch().then(() => this.#team?.refresh());
+    this.#pairs?.refresh();
     this.#drawFrame();
   }
 
-  #counted(count, severity) {
-    this.waiting = { count, severity };
-    this.frame.setBadge("queue", count);
+  #counted(waiting) {
+    this.waiting = waiting;
+    this.frame.setBadge("queue", this.#waits());
     this.onRoomChange(this.#current);
+  }
+
+  /** How much waits for somebody of staff. */
+  #waits() {
+    const { flags = 0, pairs = 0 } = this.waiting ?? {};
+    return flags + pairs;
   }
 
   // ── what stands around ────────────────────────────────────────────────────────────────────────
@@ -362,9 +385,8 @@ class App {
       items.push({ label: "People", icon: "people", badge: view.session.state.count, act: () => this.frame.openSide("people") });
     }
     if (this.#queue) {
-      const { count = 0, severity } = this.waiting ?? {};
-      const tone = ["high", "imminent"].includes(severity) ? "urgent" : "";
-      items.push({ label: "Queue", icon: "queue", badge: count, tone, act: () => this.frame.openSide("queue") });
+      const tone = ["high", "imminent"].includes(this.waiting?.severity) ? "urgent" : "";
+      items.push({ label: "Queue", icon: "queue", badge: this.#waits(), tone, act: () => this.frame.openSide("queue") });
     }
     if (view?.session.isStaff) items.push({ label: "Room", icon: "controls", act: () => view.controls() });
     if (this.me) items.push({ label: "You", icon: "settings", act: () => openSettings(this) });
@@ -375,7 +397,7 @@ class App {
     const view = this.#current;
     const tabs = [];
     if (view) tabs.push({ id: "people", label: "People", panel: view.people.node, badge: view.session.state.count });
-    if (this.#queue) tabs.push({ id: "queue", label: "Queue", panel: this.#queue.node, badge: this.#queue.count });
+    if (this.#queue) tabs.push({ id: "queue", label: "Queue", panel: this.#queue.node, badge: this.#waits() });
     const { title = "", topic = "" } = view?.session.state ?? {};
     this.titled = view ? `${title}|${topic}` : null;
     this.frame.show({ title: title || "Hearth", lead: topic, items: this.#items(), tabs });
@@ -412,7 +434,10 @@ class App {
     for (const room of [...this.#views.keys()]) this.#drop(room);
     this.#queue?.stop();
     this.#queue = null;
+    this.#pairs?.stop();
+    this.#pairs = null;
     this.#team = null;
+    this.waiting = undefined;
     this.talks = new Talks(this);
     this.#current = null;
     this.me = null;

@@ -113,10 +113,6 @@ export class QueueView {
     return this.#flags.get(id);
   }
 
-  get count() {
-    return this.#flags.size;
-  }
-
   #show() {
     const now = Date.now() + (this.#app.skew ?? 0);
     const all = inOrder(this.#flags.values(), now);

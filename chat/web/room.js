@@ -7,6 +7,7 @@ import { openControls } from "./controls.js";
 import { announce, button, byId, el, fill, icon, say, wait } from "./dom.js";
 import { ask } from "./dialogs.js";
 import { LogView } from "./log.js";
+import { askFor } from "./pairs.js";
 import { keepHidden, PeopleView } from "./people.js";
 import { find, person } from "./state.js";
 import { timeline } from "./timeline.js";
@@ -90,6 +91,15 @@ export class RoomView {
 
   get mayBan() {
     return this.#app.mayBan;
+  }
+
+  /** Whether this person may ask for what takes two. */
+  get mayAsk() {
+    return this.#app.mayAsk;
+  }
+
+  askFor(what, who) {
+    askFor(what, this.#app, who);
   }
 
   get cards() {

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.journeys.people import Stage
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -20,11 +21,19 @@ async def test_who_somebody_is_takes_a_second_person(stage: Stage) -> None:
     await ada.refused("forbidden", "break_glass", request=asked["request"], room=None)
     await ada.refused("forbidden", "confirm", request=asked["request"], room=None)
     await ana.refused("forbidden", "confirm", request=asked["request"], room=None)
-    waits = (await mo.ask("confirm", room=None))["requests"]
-    assert [(one["what"], one["reason"]) for one in waits if one["user"] == ana.id] == [
-        ("break_glass", "A child may be at risk.")
-    ]
+    await wait_until(lambda: bool(mo.heard("notice", code="second_person")))
+    for one in (mo, ada):
+        waits = (await one.ask("confirm", room=None))["requests"]
+        assert [
+            (one["what"], one["name"], one["reason"], "with" in one) for one in waits if one["user"] == ana.id
+        ] == [("break_glass", ana.name, "A child may be at risk.", False)]
     await mo.ask("confirm", request=asked["request"], room=None)
+    await wait_until(lambda: bool(ada.heard("notice", code="confirmed")))
+    assert not ada.heard("notice", code="second_person")
+    assert not ana.heard("notice")
+    for one, names in ((mo, []), (ada, [mo.name])):
+        waits = (await one.ask("confirm", room=None))["requests"]
+        assert [one["with"]["name"] for one in waits if one["user"] == ana.id] == names
     nia = await stage.person("Nia", "moderator")
     await nia.refused("conflict", "confirm", request=asked["request"], room=None)
     await mo.refused("forbidden", "break_glass", request=asked["request"], room=None)

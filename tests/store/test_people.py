@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
 import pytest_asyncio
@@ -96,6 +96,26 @@ async def test_a_grant_is_heard_on_every_node(people: People, elsewhere: People)
     await people.grant("u_g1", None)
     assert (await people.person("u_g1")).grants == {}
     assert "u_g1" not in [one.id for one in await people.staff()]
+
+
+@loop
+async def test_what_takes_two_is_heard_on_every_node_and_stays_readable_once_confirmed(
+    people: People, elsewhere: People
+) -> None:
+    heard: list[Mapping[str, str]] = []
+    elsewhere.on_request(heard.append)
+    by, second = {"id": "u_ada"}, {"id": "u_mo"}
+    name, _ = await people.ask("break_glass", "u_ana", by, "a child may be at risk")
+
+    async def is_heard() -> bool:
+        await people.tell_request("second_person", "u_ana", "u_ada")
+        return bool(heard)
+
+    await wait_until(is_heard)
+    assert heard[0] == {"code": "second_person", "user": "u_ana", "by": "u_ada"}
+    assert await people.confirm(name, second)
+    found = [one for one in await elsewhere.requests() if one["request"] == name]
+    assert [(one["by"], one["with"]) for one in found] == [(by, second)]
 
 
 @loop
