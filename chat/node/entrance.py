@@ -6,8 +6,7 @@ import asyncio
 import base64
 import hashlib
 import secrets
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chat import __version__
@@ -16,6 +15,7 @@ from chat.node.guide import as_frames
 from chat.node.hub import LEASE
 from chat.node.node import Node, clean, now_ms
 from chat.node.ports import Unavailable
+from chat.node.returning import PRIVATE_KEPT, still_open, tell_outside
 from chat.node.rooms import Mailbox, Room
 from chat.node.session import Caller, Session, member_of
 from chat.protocol.commands import Hello, Join, Leave, Profile
@@ -34,9 +34,6 @@ NEAR_EXPIRY = 3_600_000
 LEAST_MESSAGES = 30
 STEP_BACK = 200
 HEARD_WITHIN = 5.0
-PRIVATE_KEPT = 200
-RECENT_WHISPER = 12 * 3_600_000
-RECENT_SUPPORT = 24 * 3_600_000
 
 
 async def hello(node: Node, session: Session, command: Hello) -> Welcome:
@@ -59,6 +56,7 @@ async def hello(node: Node, session: Session, command: Hello) -> Welcome:
             close=CloseCode.OVERLOADED,
         )
     session.client = command.client or ""
+    node.hub.soon(tell_outside(node, session))
     limits = node.settings.limits
     is_staff = any(Role(role).is_staff for role in caller.grants.values())
     return Welcome(
@@ -356,7 +354,7 @@ async def _catch_up(
     room.add(session, caller.id)
     told = [entry for _, entry in private]
     if not knows:
-        told = _still_open(told)
+        told = still_open(told)
     muted = entered.get("muted")
     members = {member.id: member for member in room.members()}
     me = Member(caller.id, caller.name, entered["role"])
@@ -405,37 +403,6 @@ async def _latest(node: Node, room: Room, head: int) -> list[tuple[int, bytes]]:
         events = await node.broker.read(room.id, None, start, first - 1) + events
         first = start
     return events
-
-
-def _still_open(entries: Sequence[bytes]) -> list[bytes]:
-    """Of a private log what still counts: waiting texts, support, the mute that holds, recent whispers."""
-    now = time.time() * 1000
-    held: dict[str, bytes] = {}
-    support: dict[str, bytes] = {}
-    mute: bytes | None = None
-    rest: list[bytes] = []
-    invites: dict[str, bytes] = {}
-    for entry in entries:
-        event = unpack(entry)
-        match event["type"]:
-            case "held":
-                held[event["key"]] = entry
-            case "held_decided":
-                held.pop(event["key"], None)
-            case "support" if event["at"] > now - RECENT_SUPPORT:
-                support[event["key"]] = entry
-            case "muted":
-                mute = entry if event["until"] == 0 or event["until"] > now else None
-            case "unmuted":
-                mute = None
-            case "aside" if event["at"] > now - RECENT_WHISPER:
-                invites[event["side_room"]] = entry
-                if event.get("is_over"):
-                    del invites[event["side_room"]]
-            case "whisper" | "card" if event["at"] > now - RECENT_WHISPER:
-                rest.append(entry)
-    kept = [*held.values(), *support.values(), *invites.values(), *rest, *([mute] if mute else [])]
-    return sorted(kept, key=lambda entry: int(unpack(entry)["useq"]))
 
 
 def _state(room: Room, pins: list[Any], members: Iterable[Member]) -> dict[str, Any]:

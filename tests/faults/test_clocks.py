@@ -116,6 +116,30 @@ async def test_somebody_outside_the_room_is_told_too_that_nobody_has_come(tmp_pa
         assert not never.got("message")
 
 
+async def test_who_comes_back_outside_the_room_hears_what_care_said_meanwhile(tmp_path: Path) -> None:
+    """Removed, asked for help, lost the line: the next connection, on either node, is told without asking again."""
+    async with AsyncExitStack() as stack:
+        a, b, _ = await stack.enter_async_context(two_nodes(tmp_path, first=SHORT))
+        fay = await watching(stack, a, "facilitator")
+        author = await stack.enter_async_context(b.client())
+        await fay.call("remove", room=ROOM, user=author.user, seconds=0, reason="a pause")
+        await wait_until(lambda: bool(author.got("removed")))
+        first = (await author.call("help", room=ROOM, text=HIGH, key="h"))["support"]["text"]
+        await author.drop()
+        flag = flags_of(a)[0]["flag"]
+        await wait_until(lambda: len(calls_of(a, flag)) >= 2, 15)
+        back = await stack.enter_async_context(a.client(user=author.user, join=None))
+        await wait_until(lambda: bool(cards(back, "h")))
+        assert cards(back, "h")[0]["text"] != first, "one card a key, as it stands now"
+        assert not cards(back, "h")[0]["seen"]
+        await fay.call("attend", flag=flag)
+        await wait_until(lambda: cards(back, "h")[-1]["seen"])
+        again = await stack.enter_async_context(b.client(user=author.user, join=None))
+        await wait_until(lambda: bool(cards(again, "h")))
+        assert cards(again, "h")[0]["seen"]
+        assert {frame["type"] for frame in again.frames if frame.get("room") == ROOM} == {"support"}
+
+
 async def test_each_missed_clock_calls_the_next_once_over_two_nodes(tmp_path: Path, reach: Reach) -> None:
     """All of staff hear the opening, then each link its own call; the author is told at each missed one."""
     async with AsyncExitStack() as stack:
