@@ -22,7 +22,8 @@ from moderation.verdict import Action, Judgement, Reason, Severity
 
 _TAIL = 160
 _LONG = 45  # words
-_CALMING = frozenset(("calm", "attack"))
+# Where one of these stands the words alone tell nothing: talk of it, an attack, a supporter's own question.
+_CALMING = frozenset(("calm", "attack", "asks_after"))
 _LIMIT = 0.040  # seconds of this thread's own time for a message of up to the length below, which most need a tenth of
 _ORDINARY = 4_000  # characters; a longer text may take longer in proportion
 _SHORTEST_REPEAT = 12

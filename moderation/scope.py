@@ -18,6 +18,12 @@ _ANY = frozenset(("anyone", "anybody"))
 _TO_ALL = frozenset(("else", "know", "knows", "here"))
 _OWN_WORDS = _SELF | {"my"}
 _OURS = frozenset(("my", "mine", "our", "we", "us", "weve", "were"))
+# "Not once did I think of it": what stands before the subject when a negation opens the sentence.
+_TOLD = frozenset(("tell", "tells", "told", "telling", "to", "with"))
+_PRESENT = frozenset(
+    ("im", "am", "is", "want", "wanna", "gonna", "ima", "imma", "ill", "cant", "dont", "keep")
+)
+_INVERTED = frozenset(("did", "do", "have", "had", "would", "could", "am", "was", "will", "can"))
 _CONNECTORS = frozenset(("and", "so", "because", "cause", "cuz", "bc", "but", "then", "now", "anymore", ","))
 
 
@@ -34,6 +40,19 @@ class Words:
         if found is None:
             found = self._sets[name] = frozenset(self.lexicon.words("context." + name))
         return found
+
+    def meets(self, name: str, text: str) -> bool:
+        """Whether one of the list's entries, which are patterns, stands in the text as whole words."""
+        if name not in self._phrases:
+            inner = "|".join(map(self.lexicon.expand, self.lexicon.words("context." + name)))
+            self._phrases[name] = re.compile(rf"(?<![a-z0-9])(?:{inner})(?![a-z0-9])") if inner else None
+        pattern = self._phrases[name]
+        return pattern is not None and pattern.search(text) is not None
+
+    def cut(self, name: str, text: str) -> str:
+        """The text without what `meets` finds in it."""
+        pattern = self._phrases[name] if self.meets(name, text) else None
+        return text if pattern is None else pattern.sub(" ", text)
 
     def within(self, name: str, text: str) -> bool:
         """Whether a word or phrase of the list stands in the text as whole words."""
@@ -118,7 +137,12 @@ def _negators(scene: Scene, *, inside: bool) -> int:
     negators, bridges = words["negators"], words["bridges"]
     spoken = scene.before + (_clause(scene.inside) if inside else [])
     first_inside = len(scene.before)
-    reset = scene.inside and scene.inside[0] in _SELF and scene.before and scene.before[-1] not in bridges
+    reset = (
+        scene.inside
+        and scene.inside[0] in _SELF
+        and scene.before
+        and scene.before[-1] not in bridges | _INVERTED
+    )
     if not inside and reset:
         return 0
     count = 0
@@ -133,7 +157,7 @@ def _negators(scene: Scene, *, inside: bool) -> int:
                 break
             if word in _SELF and word not in {"me", "myself"}:
                 previous = spoken[index - 1] if index else ""
-                if previous and previous not in bridges and previous not in negators:
+                if previous and previous not in bridges | negators | _INVERTED:
                     break
         if word not in negators:
             continue
@@ -141,22 +165,32 @@ def _negators(scene: Scene, *, inside: bool) -> int:
         previous = spoken[index - 1] if index else ""
         if word in {"stop", "stopped"} and previous in negators:
             continue  # "cannot stop wanting" is no denial
+        if word == "nobody" and previous in _TOLD:
+            continue  # "I told nobody that …" denies nothing
         if following in words["pseudo"] or previous in {"why", "if", "reason", "reasons"}:
             continue
-        if word == "no" and words["deniable"].isdisjoint(spoken[index + 1 : index + 3]):
+        if (
+            word == "no"
+            and index < first_inside - 1
+            and words["deniable"].isdisjoint(spoken[index + 1 : index + 3])
+        ):
             continue
         count += 1
     return count
 
 
 def _answered(scene: Scene) -> bool:
-    """Whether a no follows, as the answer to what was asked: "… and I could honestly say no"."""
-    return scene.words.within("answers_no", scene.plain[scene.end : scene.end + 60])
+    """Whether what follows says no: "… has never crossed my mind", or "… and I said no" to what was asked."""
+    words, after = scene.words, scene.plain[scene.end : scene.end + 60]
+    if words.within("answers_no", after) or words.meets("dismissed", " ".join(scene.after[:8])):
+        return True
+    return words.meets("answered", after) and not words["asked"].isdisjoint((*scene.before, *scene.inside))
 
 
 def _admitted(scene: Scene) -> bool:
-    """Whether what was denied is then owned to: "… but I lied"."""
-    return scene.words.within("admissions", scene.plain[scene.end : scene.end + 80])
+    """Whether what was denied is then owned to: "… but I lied", "… so they let me go"."""
+    after = scene.plain[scene.end : scene.end + 110]
+    return scene.words.within("admissions", after) or scene.words.meets("owned", after)
 
 
 def negation(scene: Scene) -> bool:
@@ -169,9 +203,30 @@ def denial(scene: Scene) -> bool:
     return (_negators(scene, inside=False) % 2 == 1 or _answered(scene)) and not _admitted(scene)
 
 
+def _told_as_past(scene: Scene) -> bool:
+    """Whether the verb of the hit is one of the past."""
+    said = {*scene.before[-5:], *scene.inside}
+    return not scene.words["pasts"].isdisjoint(said) and _PRESENT.isdisjoint(scene.inside)
+
+
+def _long_ago(scene: Scene) -> bool:
+    """Told in the past tense of a time that is named, and nothing says that it went on."""
+    if not _told_as_past(scene):
+        return False
+    words, sentence = scene.words, scene.sentence
+    return words.meets("long_ago", sentence) and not words.meets("back", _without(words, sentence))
+
+
+def _without(words: Words, text: str) -> str:
+    """A text without words of a return that speak of none: "since my last relapse"."""
+    return words.cut("not_back", text)
+
+
 def past(scene: Scene) -> bool:
     """Told of a time that is over, and nothing says that it is back."""
     words = scene.words
+    if _long_ago(scene):
+        return True
     if "used to" in " ".join(scene.before[-4:]):
         return not words.within("relapse", scene.plain[scene.end : scene.end + 80])
     around = " ".join((*scene.before[-12:], *scene.inside, *scene.after[:10]))
@@ -183,8 +238,14 @@ def past(scene: Scene) -> bool:
 
 def recovery(scene: Scene) -> bool:
     """Told as something that was got through."""
-    reach = scene.plain[max(0, scene.start - 90) : scene.end + 90]
-    return scene.words.within("recovery", reach) and not scene.words.within("relapse", reach)
+    words = scene.words
+    reach = words.cut("not_back", scene.plain[max(0, scene.start - 90) : scene.end + 90])
+    if words.within("recovery", reach) and not words.within("relapse", reach):
+        return not words.meets("fresh", scene.plain[max(0, scene.start - 40) : scene.end + 40])
+    if not _told_as_past(scene):
+        return False
+    wide = scene.plain[max(0, scene.start - _REACH) : scene.end + _REACH]
+    return words.meets("well", wide) and not words.meets("back", words.cut("not_back", wide))
 
 
 def third_person(scene: Scene) -> bool:
@@ -212,7 +273,7 @@ def quotation(scene: Scene) -> bool:
     inside = opened >= 0 and plain.count('"', 0, scene.start + 1) % 2 == 1 and '"' in plain[scene.end - 1 :]
     lead = _WORD.findall(plain[max(0, opened - 80) : opened])[-8:] if inside else scene.before[-6:]
     if _says(words, lead):
-        return True
+        return not _admitted(scene)
     if not inside:
         return False
     if words["works"].intersection(lead):
@@ -289,8 +350,10 @@ def advised(scene: Scene) -> bool:
 
 
 def wish_of_dead(scene: Scene) -> bool:
-    """Of somebody who has died."""
-    return scene.words.within("bereaved", scene.sentence)
+    """Of somebody who has died, as the sentence says, or what stands near it in the next."""
+    return scene.words.within(
+        "bereaved", f"{' '.join(scene.before)} {scene.plain[scene.start : scene.end + 80]}"
+    )
 
 
 # What each reading does to a signal: the most that is left of it, or how far it is lowered.
