@@ -5,7 +5,7 @@
  * Support. A note about violence at home stays folded, since somebody else may see the screen.
  */
 
-import { button, byId, el, fill, icon, say } from "./dom.js";
+import { announce, button, byId, el, fill, icon, say } from "./dom.js";
 import { form, openDialog } from "./dialogs.js";
 import { paragraphs, helplineLink } from "./entrance.js";
 import { groundingButtons, openBreathing } from "./grounding.js";
@@ -78,6 +78,13 @@ export function supportCard(card, { onMisread, onPrivate }) {
       onMisread && button(WORDS.help.misread, onMisread, { class: "link" }),
     ),
   );
+}
+
+/** Say aloud that a card came: its words, unless somebody else might hear them. */
+export function sayCare(event) {
+  if (event?.type !== "support") return;
+  const aloud = isFolded(event) ? WORDS.help.folded : `${WORDS.help.forYou}: ${event.text ?? ""}`;
+  announce(isQuiet(event) ? WORDS.help.quiet : aloud, { assertive: event.severity === "imminent" });
 }
 
 /** The place above the composer, and the dialog behind the Support button, of one room. */

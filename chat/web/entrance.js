@@ -122,15 +122,25 @@ export function askAgreement({ agreement, onAgree, onDecline, trouble }) {
   );
 }
 
-/** Out: why, kindly, and the way back in where there is one. `help` is a form that still reaches the team. */
-export function showEnded({ title = WORDS.ended.title, text, again, help }) {
+/**
+ * Out: why, kindly, and the way back in where there is one. `help` is a form that still reaches the team, `note` what
+ * happens by itself.
+ */
+export function showEnded({ title = WORDS.ended.title, text, again, label, help, note }) {
   show(
     title,
     text && el("p", { class: "lead" }, text),
+    el("div", { class: "opened", role: "status" }, note && el("p", { class: "hint" }, note)),
     help,
-    el("div", { class: "actions" }, again && button(WORDS.ended.again, again, { class: "primary" })),
+    el("div", { class: "actions" }, again && button(label || WORDS.ended.again, again, { class: "primary" })),
     el("p", { class: "hint elsewhere" }, icon("help"), " ", helplineLink()),
   );
+}
+
+/** In the view of one who waits outside: the room has opened, and they may come in when they are ready. */
+export function tellOpened(text, enter) {
+  const place = byId("main").querySelector(".opened");
+  fill(place, el("p", { class: "notice" }, text), button(WORDS.ended.again, enter, { class: "primary" }));
 }
 
 /** The one line that is right everywhere. */

@@ -1,7 +1,7 @@
 /** The room as a view: the log, the pins, support, the composer, and what the side panel holds. */
 
 import { attempt, messageMenu } from "./actions.js";
-import { CareView, isFolded, isQuiet } from "./care.js";
+import { CareView, sayCare } from "./care.js";
 import { Composer } from "./composer.js";
 import { openControls } from "./controls.js";
 import { announce, button, byId, el, fill, icon, say, wait } from "./dom.js";
@@ -37,6 +37,7 @@ export class RoomView {
     this.node = el("div", { class: "room" }, this.#pins, this.#banner, this.log.node, this.#typing, this.care.node, this.composer.node);
     this.#off = session.on((causes) => this.#changed(causes));
     this.#timer = setInterval(() => this.#tick(), 1_000);
+    this.#hearTalks();
   }
 
   /** Put the view on the page. */
@@ -160,12 +161,7 @@ export class RoomView {
 
   /** Say aloud what came; count what others wrote. */
   #heard(event) {
-    if (event.type === "support") {
-      const aloud = isFolded(event) ? WORDS.help.folded : `${WORDS.help.forYou}: ${event.text ?? ""}`;
-      const says = isQuiet(event) ? WORDS.help.quiet : aloud;
-      announce(says, { assertive: event.severity === "imminent" });
-      return 0;
-    }
+    sayCare(event);
     if (event.type === "whisper" && event.from?.id !== this.session.me.id) {
       announce(`${event.from?.name}, privately: ${event.text}`);
       return 1;
@@ -183,10 +179,15 @@ export class RoomView {
     return 1;
   }
 
-  #cameBack({ first, recovered, why, missed }) {
+  /** Private talks that were offered, or begun, before this page was here. */
+  #hearTalks() {
     for (const note of this.session.state.own.notes) {
       if (note.type === "aside") this.#app.talks.heard(note);
     }
+  }
+
+  #cameBack({ first, recovered, why, missed }) {
+    this.#hearTalks();
     if (first) return;
     const words = WORDS.back;
     if (recovered) {

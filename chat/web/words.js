@@ -115,6 +115,15 @@ export const WORDS = {
     kept: "You'll find it again under Support.",
     soon: "If you are in danger right now, please call your local emergency number.",
   },
+  outside: {
+    notYet: "This room isn't open yet",
+    closed: "This room is closed",
+    notNow: "The room isn't open to you just now",
+    again: "We look again by ourselves and take you in once it opens. You can leave this open.",
+    look: "Look again",
+    opened: "The room is open now.",
+    openedWriting: "The room is open now. What you are writing to our team stays here until you come in.",
+  },
   removed: {
     title: "You're taking a break from this room",
     lead: "You can still write to our team.",

@@ -42,9 +42,14 @@ async def guests(browser: Browser, house: House) -> AsyncIterator[Guests]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def own_house(browser: Browser, tmp_path: Path) -> AsyncIterator[Guests]:
-    """The people of one test in a house of their own, which may be closed under them."""
-    made = House.on(tmp_path / "data")
+async def own_house(
+    browser: Browser, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Guests]:
+    """The people of one test in a house of their own, which may be closed under them.
+
+    A parameter says how its rooms differ.
+    """
+    made = House.on(tmp_path / "data", **getattr(request, "param", {}))
     await made.start()
     here = Guests(browser, made)
     yield here

@@ -63,15 +63,28 @@ class House:
 
     data: Path
     port: int
+    config: Path
     _running: asyncio.subprocess.Process | None = None
     _invites: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def on(cls, data: Path) -> "House":
-        """A house that is not open yet, at a free port."""
+    def on(cls, data: Path, **rooms: str) -> "House":
+        """A house that is not open yet, at a free port; with some of what its rooms have in common changed."""
+        config = ROOT / "config"
+        if rooms:
+            config = shutil.copytree(config, data.with_name(f"{data.name}-config"))
+            path = config / "rooms.toml"
+            for name, value in rooms.items():
+                text, changed = re.subn(rf"(?m)^{name} = \S+", f"{name} = {value}", path.read_text(), count=1)
+                assert changed, f"rooms have no {name}"
+                path.write_text(text)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            return cls(data, probe.getsockname()[1])
+            return cls(data, probe.getsockname()[1], config)
+
+    @property
+    def _place(self) -> list[str]:
+        return ["--data", str(self.data), "--config", str(self.config)]
 
     @property
     def url(self) -> str:
@@ -82,7 +95,7 @@ class House:
         """Open, and wait until people can come in."""
         log = self.data / "serve.log"
         self.data.mkdir(exist_ok=True)
-        command = [sys.executable, "-m", "chat", "serve", "--data", str(self.data), "--port", str(self.port)]
+        command = [sys.executable, "-m", "chat", "serve", *self._place, "--port", str(self.port)]
         with log.open("wb") as out:
             self._running = await asyncio.create_subprocess_exec(
                 *command, cwd=ROOT, stdout=out, stderr=out, env=os.environ | SETTINGS
@@ -111,7 +124,7 @@ class House:
                 path.unlink()
 
     async def _ask(self, *words: str) -> str:
-        command = [sys.executable, "-m", "chat", *words, "--data", str(self.data)]
+        command = [sys.executable, "-m", "chat", *words, *self._place]
         process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
         out, _ = await process.communicate()
         assert process.returncode == 0
