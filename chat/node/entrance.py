@@ -58,14 +58,10 @@ async def hello(node: Node, session: Session, command: Hello) -> Welcome:
     session.client = command.client or ""
     node.hub.soon(tell_outside(node, session))
     limits = node.settings.limits
-    is_staff = any(Role(role).is_staff for role in caller.grants.values())
+    cards = node.toolbox(caller)
     return Welcome(
         user={"id": caller.id, "name": caller.name},
-        rooms=[
-            {"room": room, "title": title, "role": str(role)}
-            for room, title in known.items()
-            if parent_of(room) is None and (role := caller.role(room)) is not None
-        ],
+        rooms=node.parts(caller, known),
         limits={
             "text": limits.text,
             "frame": limits.frame,
@@ -80,9 +76,9 @@ async def hello(node: Node, session: Session, command: Hello) -> Welcome:
         token=token,
         expires=caller.expires if token else None,
         hidden=list(caller.hidden) or None,
-        avoids=list((await node.people.person(caller.id)).avoids) or None if is_staff else None,
+        avoids=list((await node.people.person(caller.id)).avoids) or None if cards is not None else None,
         everywhere=caller.role("*"),
-        cards=[{"card": name, **card} for name, card in node.cards.items()] if is_staff else None,
+        cards=cards,
     )
 
 

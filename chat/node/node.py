@@ -18,7 +18,7 @@ from chat.node.rooms import Room
 from chat.node.session import Caller, Session, member_of
 from chat.protocol.errors import CloseCode, ErrorCode, Refused
 from chat.protocol.events import Member, Notice, Support
-from chat.protocol.fields import Role
+from chat.protocol.fields import Role, parent_of
 from chat.protocol.wire import pack
 from chat.room.care import Care
 from chat.room.notices import notice_text
@@ -145,6 +145,20 @@ class Node:
             raise Refused(ErrorCode.NOT_JOINED)
         return found, role
 
+    def parts(self, caller: Caller, rooms: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The caller's rooms, with their role in each; side rooms are told by their invitation."""
+        return [
+            {"room": room, "title": title, "role": str(role)}
+            for room, title in rooms.items()
+            if parent_of(room) is None and (role := caller.role(room)) is not None
+        ]
+
+    def toolbox(self, caller: Caller) -> list[dict[str, Any]] | None:
+        """The cards from which staff share; nothing for anybody else."""
+        if not any(Role(role).is_staff for role in caller.grants.values()):
+            return None
+        return [{"card": name, **card} for name, card in self.cards.items()]
+
     def act_args(self, session: Session, role: Role, op: str, **more: Any) -> dict[str, Any]:
         """What the store's `act` and `decide` need of every caller."""
         caller = self.caller(session)
@@ -263,11 +277,22 @@ class Node:
                 session.caller.issued = person.granted_at
                 session.caller.asides = asides
                 unwatch(self, session)
+                await self._unless_away(self._tell_grants(session.caller, session))
                 for room in tuple(session.rooms):
                     if session.caller.role(room) is None:
                         await self._unless_away(self.leave(session, room, is_lost=False))
                     elif room in self.hub.rooms:  # the others see them in their new role
                         await self._unless_away(self.hub.on_missing(self.hub.rooms[room], session))
+
+    async def _tell_grants(self, caller: Caller, session: Session) -> None:
+        """Whoever is staff from now on gets what hello would have brought them."""
+        cards = self.toolbox(caller)
+        if cards is not None:
+            rooms = self.parts(caller, await self.hub.known())
+            text = notice_text("granted", "")
+            session.send(
+                Notice(code="granted", text=text, rooms=rooms, everywhere=caller.role("*"), cards=cards)
+            )
 
     # ── ending ───────────────────────────────────────────────────────────────────────────────────
 

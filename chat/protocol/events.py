@@ -492,6 +492,10 @@ class Notice(Frame, tag="notice", kw_only=True):
     target: int | None = None
     card: str | None = None
     outlet: str | None = None
+    rooms: list[Wire] | None = None
+    """With `granted`: what `welcome` would tell now, and so the two after it."""
+    everywhere: str | None = None
+    cards: list[Wire] | None = None
 
 
 class Draining(Frame, tag="draining", kw_only=True):

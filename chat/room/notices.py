@@ -20,6 +20,7 @@ NOTICES: Mapping[str, str] = {
     "break": "You have read a good deal that is heavy. A few minutes away would be well earned; others can take over.",
     "second_person": "A colleague asks for a second person. Please look above the queue.",
     "confirmed": "A colleague confirmed what waited for a second person.",
+    "granted": "What you may do here has changed: you are one of the team.",
     "page_failed": "A call to our people outside could not be delivered. Please look at it with hearth pages.",
 }
 """The text of each code; `{room}` becomes the room's title."""

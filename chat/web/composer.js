@@ -15,7 +15,7 @@ const TALLEST = 220;
 const SAY_LEFT = 300;
 const TYPING_EVERY = 4_000;
 
-/** `limit` is the longest text, in code points; `cards` the toolbox, for staff. */
+/** `limit` is the longest text, in code points; `cards` gives the toolbox, to staff. */
 export class Composer {
   #session;
   #limit;
@@ -32,7 +32,7 @@ export class Composer {
   #cards;
   #mode = "room";
 
-  constructor({ session, limit, cards = [] }) {
+  constructor({ session, limit, cards }) {
     this.#session = session;
     this.#limit = limit;
     const words = WORDS.composer;
@@ -48,7 +48,7 @@ export class Composer {
     this.#label = el("label", { for: "draft", class: "heard" }, words.label);
     const warnToggle = button("Add a content warning", () => this.#toggleWarning(), { class: "link small", "aria-expanded": "false" });
     this.warnToggle = warnToggle;
-    this.#share = button("Share a card", () => shareCard(session, cards), { class: "link small", hidden: cards.length === 0 });
+    this.#share = button("Share a card", () => shareCard(session, cards()), { class: "link small", hidden: true });
     this.#cards = cards;
     this.node = el(
       "form",
@@ -110,7 +110,7 @@ export class Composer {
     this.#hand.setAttribute("aria-pressed", String(isUp));
     fill(this.#hand.lastChild, isUp ? "Lower hand" : "Raise hand");
     this.warnToggle.hidden = isPrivate || this.#purpose.kind === "edit" || !this.warnRow.hidden;
-    this.#share.hidden = !this.#session.isStaff || this.#cards.length === 0;
+    this.#share.hidden = !this.#session.isStaff || this.#cards().length === 0;
     this.#count();
   }
 

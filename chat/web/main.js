@@ -191,20 +191,25 @@ class App {
     this.me = { ...welcome.user };
     this.limits = welcome.limits ?? {};
     this.hidden = new Set(welcome.hidden ?? []);
-    this.cards = welcome.cards ?? [];
     this.avoids = welcome.avoids ?? [];
-    this.everywhere = welcome.everywhere;
-    this.rooms.list = welcome.rooms ?? [];
     if (welcome.server?.time) this.skew = welcome.server.time - Date.now();
-    if (this.rooms.list.some((one) => RANK[one.role] > 0)) {
-      this.desk.open();
-      this.drawFrame();
-    }
+    this.#granted(welcome);
     if (!isFirst) {
       this.rooms.comeBack();
       if (this.rooms.current) return;
     }
     this.rooms.begin();
+  }
+
+  /** What one may do, and where: as the welcome says, and anew whenever it changes. */
+  #granted({ rooms = [], everywhere, cards = [] }) {
+    this.rooms.list = rooms;
+    this.everywhere = everywhere;
+    this.cards = cards;
+    if (rooms.some((one) => RANK[one.role] > 0)) {
+      this.desk.open();
+      this.drawFrame();
+    }
   }
 
   // ── what arrives ──────────────────────────────────────────────────────────────────────────────
@@ -219,6 +224,10 @@ class App {
   #noticed(notice) {
     const { room, code, text } = notice;
     const view = this.rooms.view(room);
+    if (code === "granted") {
+      this.#granted(notice);
+      this.rooms.comeBack();
+    }
     if (code === "aftercare") offerCare(this.connection, notice);
     else if (ROOM_WORDS.has(code) && view) view.notice(text);
     else if (!(view && code.startsWith("room_"))) this.desk.told(notice);

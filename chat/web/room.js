@@ -29,7 +29,7 @@ export class RoomView {
     this.revealed = new Set();
     this.care = new CareView(session);
     this.people = new PeopleView(this);
-    this.composer = new Composer({ session, limit: app.limits.text ?? 4000, cards: app.cards });
+    this.composer = new Composer({ session, limit: app.limits.text ?? 4000, cards: () => app.cards });
     this.log = new LogView({ view: this.#view(), older: () => this.#older() });
     this.#pins = el("section", { class: "pins", "aria-label": "Pinned", hidden: true });
     this.#banner = el("div", { class: "banner", role: "status", hidden: true });

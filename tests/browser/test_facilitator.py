@@ -163,3 +163,13 @@ async def test_turns_go_by_raised_hands(guests: Guests) -> None:
     await team.get_by_label("Speak in turns").uncheck()
     await team.get_by_role("button", name="Save").click()
     await expect(page.get_by_label("Write to the group")).to_be_visible()
+
+
+async def test_whoever_becomes_staff_while_here_has_the_toolbox_and_the_queue(guests: Guests) -> None:
+    page = await guests.guest()
+    await expect(page.get_by_role("button", name="Share a card")).to_have_count(0)
+    await guests.house.make_staff(page, "facilitator", "open-circle")
+    await page.get_by_role("button", name="Share a card").click()
+    await expect(page.get_by_role("dialog", name="Share a card with the group")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("tab", name="Queue")).to_be_visible()

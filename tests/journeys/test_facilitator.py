@@ -243,6 +243,11 @@ async def test_a_grant_to_somebody_who_is_here_shows_at_once(stage: Stage) -> No
     await wait_until(lambda: ana.view.members[ben.id]["role"] == "facilitator")
     await wait_until(lambda: ana.view.state.staffed)
     await ben.ask("set_room", topic="Mine to set now")
+    told = await ben.hears("notice", code="granted")
+    assert [(one["room"], one["role"]) for one in told["rooms"]] == [(stage.room, "facilitator")]
+    shared = told["cards"][0]["card"]
+    await ben.ask("card", card=shared)
+    assert (await ana.hears("card"))["card"]["card"] == shared
     await stage.server.hearth("staff", "revoke", ben.id)
     await wait_until(lambda: ben.id not in ana.view.members)
     await wait_until(lambda: not ana.view.state.staffed)
