@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 
 import pytest
@@ -132,12 +132,24 @@ def test_a_failure_holds(pipeline: Pipeline) -> None:
     assert broken.read("good morning") is EMPTY
 
 
+def _ticking() -> Callable[[], float]:
+    ticks: Iterator[int] = count()
+    return lambda: float(next(ticks))
+
+
 def test_an_overrun_holds(pipeline: Pipeline) -> None:
     """A text that took longer than it may is held."""
-    ticks: Iterator[int] = count()
-    slow = Pipeline(pipeline.rules, Classifier(), clock=lambda: float(next(ticks)))
+    slow = Pipeline(pipeline.rules, Classifier(), watch=_ticking(), clock=_ticking())
     judgement = slow.judge("good morning")
     assert (judgement.action, judgement.failed, judgement.flag) == (Action.HOLD, True, True)
+    assert slow.read("good morning") is EMPTY
+
+
+def test_the_time_of_others_is_no_overrun(pipeline: Pipeline) -> None:
+    """Where the processor was elsewhere meanwhile, the text's own time counts."""
+    waiting = Pipeline(pipeline.rules, Classifier(), watch=_ticking(), clock=lambda: 0.0)
+    assert not waiting.judge("good morning").failed
+    assert waiting.read("I want to die").severity >= Severity.MODERATE
 
 
 def test_an_unknown_profile_holds(pipeline: Pipeline) -> None:

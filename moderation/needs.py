@@ -1,0 +1,345 @@
+"""What words a pattern needs: worked out of its text, so that a text without them need not be tried.
+
+`(?:want|wish) to die` needs a form of "want" or "wish", and "die", and "to" with "die" behind it. A pattern is a
+few ways to match; each way needs words of up to three sets, and may need two words one behind the other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, lru_cache
+from math import prod
+
+from moderation.lexicon import CLOSING, OPENING
+
+_BRACKET = re.compile(r"\\.|\[.[^\]]*\]|[()]", re.DOTALL)
+_RUN = re.compile(r"[a-z0-9_]+(?![?*+{])|[a-z0-9_]")  # the last of a run may have a quantifier to itself
+_COMMON_WORDS = """
+i im ive id ill my me myself to the a an and it its is are was were be been am do dont did not no so
+just of in on at for with that this there they them he she his her him you your we our us have has had
+get got go going gonna can cant could would will wont should about all any what when if how but or want
+feel think know like really one time now up out back people someone make take need from more way as
+because s d ll even their then some much too very being made thing things life day days see say said
+help good
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
+_HEAVY = 300  # as many rare words as one common word is worth
+_SHARE = 0.0005  # of texts that have a rare word
+
+Word = tuple[str, bool]  # a word, and whether it stands as it is or only begins so
+Words = frozenset[Word]
+LEVELS = 3
+ANY: Words = frozenset()
+"""Where no word is needed."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """One item of a sequence: a literal character, something unknown, a gap between words, or a group."""
+
+    kind: str
+    text: str = ""
+    choices: tuple[tuple[_Part, ...], ...] = ()
+    optional: bool = False
+
+    @cached_property
+    def cheapest(self) -> list[Words]:
+        """Of a group: for each choice the rarest words of which it needs one; empty where that cannot be told."""
+        return [min(_needs(choice), key=_cost, default=ANY) for choice in self.choices]
+
+    @cached_property
+    def chosen(self) -> Words:
+        """Of a group: words of which any of its choices needs one; empty where that cannot be told."""
+        return frozenset().union(*self.cheapest) if all(self.cheapest) else ANY
+
+
+_GAP, _UNKNOWN = _Part("gap"), _Part("unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two words, one directly behind the other: one of `first`, whole, then one of `second`."""
+
+    first: frozenset[str]
+    second: Words
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to match: a word of each set must stand in the text, and the pair, if there is one."""
+
+    words: tuple[Words, ...]
+    """As many sets as there are levels, the rarest first; `ANY` where there is no more to be told."""
+    pair: Pair | None = None
+
+    @property
+    def is_rare(self) -> bool:
+        """Whether few texts have what it needs."""
+        return _cost(self.words[0]) < _HEAVY
+
+
+def ways_of(pattern: str) -> list[Way] | None:
+    """All ways in which a pattern can match, of which each match is one; None where that cannot be told."""
+    if not (pattern.startswith(OPENING) and pattern.endswith(CLOSING)):
+        return None
+    end = len(pattern) - len(CLOSING)
+    try:
+        if _closing(pattern, len(OPENING) - len("(?:")) != end:
+            return None  # the group that opens the pattern is not the one that closes it
+        choices = _choices(pattern[len(OPENING) : end])
+    except ValueError:
+        return None
+    ways: list[Way] = []
+    for choice in choices:
+        found = _ways(choice)
+        if found is None:
+            return None
+        ways += found
+    return _merged(ways)
+
+
+def _merged(ways: list[Way]) -> list[Way]:
+    """The same with fewer ways: those that differ in one set alone are one, with the words of both."""
+    for level in range(LEVELS):
+        alike: dict[tuple[Words | Pair | None, ...], Way] = {}
+        for way in ways:
+            rest = (*way.words[:level], *way.words[level + 1 :], way.pair)
+            other = alike.get(rest)
+            words = way.words if other is None else _joined(way.words, level, other.words[level])
+            alike[rest] = Way(words, way.pair)
+        ways = list(alike.values())
+    return ways
+
+
+def _joined(sets: tuple[Words, ...], level: int, more: Words) -> tuple[Words, ...]:
+    either = sets[level] | more if sets[level] and more else ANY
+    return (*sets[:level], either, *sets[level + 1 :])
+
+
+def _ways(parts: Sequence[_Part]) -> list[Way] | None:
+    """The ways of a sequence: one, or where its words are common one for each choice of a group that tells most."""
+    own = _way(parts)
+    alone = None if own is None else [own]
+    groups = [at for at, part in enumerate(parts) if part.kind == "group" and not part.optional]
+    if (own is not None and own.is_rare) or not groups:
+        return alone
+    at = min(groups, key=lambda at: _split_cost(parts[at]))
+    split: list[Way] = []
+    for choice in parts[at].choices:
+        way = _way([*parts[:at], *choice, *parts[at + 1 :]])
+        if way is None:
+            return alone
+        split.append(way)
+    split = _merged(split)
+    return split if own is None or sum(map(_rate, split)) < _rate(own) else [own]
+
+
+def _way(parts: Sequence[_Part]) -> Way | None:
+    """What a sequence needs; None where that cannot be told."""
+    needs = sorted(_needs(parts), key=_cost)
+    if not needs:
+        return None
+    way = Way((*needs, *[ANY] * LEVELS)[:LEVELS])
+    return way if way.is_rare else replace(way, pair=_pair(parts))
+
+
+def _rate(way: Way) -> float:
+    """About the share of texts that a way leaves possible."""
+    share = prod(min(1.0, _cost(words) * _SHARE) for words in way.words if words)
+    return share * min(1.0, _pair_cost(way.pair) * _SHARE**2) if way.pair else share
+
+
+def _split_cost(group: _Part) -> int:
+    """How common the words are that the choices of a group need, each by itself."""
+    return sum(_cost(words) if words else 10 * _HEAVY for words in group.cheapest)
+
+
+def _pair(parts: Sequence[_Part]) -> Pair | None:
+    """Two words of a sequence with nothing but a gap between them, the rarest there are."""
+    found: list[Pair] = []
+    for at, part in enumerate(parts):
+        if part.kind != "gap" or part.optional or not 0 < at < len(parts) - 1:
+            continue
+        first = _last_words(parts[:at], is_sure=True)
+        second = _first_words(parts[at + 1 :])
+        if first and second:
+            found.append(Pair(first, second))
+    return min(found, key=_pair_cost, default=None)
+
+
+def _pair_cost(pair: Pair) -> int:
+    return _cost(frozenset((word, True) for word in pair.first)) * _cost(pair.second)
+
+
+def _last_words(parts: Sequence[_Part], *, is_sure: bool) -> frozenset[str]:
+    """The whole words of which a sequence ends with one; empty where that cannot be told.
+
+    `is_sure`: that the sequence begins where a word begins.
+    """
+    if not parts:
+        return frozenset()
+    last = parts[-1]
+    before = parts[-2] if len(parts) > 1 else None
+    starts = is_sure if before is None else before.kind == "gap" and not before.optional
+    if last.kind == "literal":
+        return frozenset((last.text,)) if starts else frozenset()
+    if last.kind != "group" or last.optional:
+        return frozenset()
+    found: set[str] = set()
+    for choice in last.choices:
+        words = _last_words(choice, is_sure=starts)
+        if not words:
+            return frozenset()
+        found |= words
+    return frozenset(found)
+
+
+def _first_words(parts: Sequence[_Part], *, ends: bool = True) -> Words:
+    """The words of which a sequence begins with one; empty where that cannot be told.
+
+    `ends`: that a word ends where the sequence ends.
+    """
+    if not parts:
+        return frozenset()
+    first = parts[0]
+    after = parts[1] if len(parts) > 1 else None
+    ended = ends if after is None else after.kind == "gap" and not after.optional
+    if first.kind == "literal":
+        return frozenset(((first.text, ended),))
+    if first.kind != "group" or first.optional:
+        return frozenset()
+    found: set[Word] = set()
+    for choice in first.choices:
+        words = _first_words(choice, ends=ended)
+        if not words:
+            return frozenset()
+        found |= words
+    return frozenset(found)
+
+
+@cache
+def _cost(words: Words) -> int:
+    return sum(_HEAVY if word in _COMMON or len(word) < 3 else 1 for word, _ in words)
+
+
+def _needs(parts: Sequence[_Part]) -> list[Words]:
+    """For each word of a sequence that can be told, the forms of which one must stand there."""
+    needs: list[Words] = []
+    slot: list[_Part] = []
+    sure = True  # that the slot begins where a word begins
+    ended = [*parts, _GAP]
+    for at, part in enumerate(ended):
+        if part.kind == "gap":
+            # Where a gap may be missing, the word before it may go on, and the next begin in its midst.
+            needs += _slot([*slot, _UNKNOWN] if part.optional else slot) if sure else []
+            slot, sure = [], not part.optional
+        elif part.kind == "group" and not part.optional and not slot and _ends(part):
+            needs += _slot([part]) if sure else []
+        elif part.kind != "group" or not part.optional:
+            slot.append(part)
+        elif _begins(part):
+            # Words that may follow: what stands before them is whole where a gap would follow it either way.
+            follower = ended[at + 1]
+            whole = (follower.kind == "gap" and not follower.optional) or (
+                follower.optional and _begins(follower)
+            )
+            needs += _slot(slot if whole else [*slot, _UNKNOWN]) if sure else []
+            slot, sure = [_UNKNOWN], True
+        elif slot or not _ends(part):
+            slot.append(_UNKNOWN)
+    return needs
+
+
+def _begins(part: _Part) -> bool:
+    """Whether each choice of a group begins with a gap."""
+    return all(choice and choice[0].kind == "gap" and not choice[0].optional for choice in part.choices)
+
+
+def _ends(part: _Part) -> bool:
+    """Whether each choice of a group ends with a gap."""
+    return all(choice and choice[-1].kind == "gap" and not choice[-1].optional for choice in part.choices)
+
+
+def _slot(slot: list[_Part]) -> list[Words]:
+    """What one word must be: a literal, the beginning of one, or one of a group's choices."""
+    if not slot:
+        return []
+    head = slot[0]
+    if head.kind == "group":
+        chosen = head.chosen
+        if len(slot) > 1:
+            chosen = frozenset((word, False) for word, _ in chosen)
+        return [chosen] if chosen else []
+    letters = ""
+    for part in slot:
+        if part.kind != "literal":
+            return [frozenset({(letters, False)})] if letters else []
+        letters += part.text
+    return [frozenset({(letters, True)})]
+
+
+@lru_cache(maxsize=4096)
+def _group(inside: str) -> _Part:
+    """The part that a group's text stands for; around nothing but a gap it is a gap."""
+    choices = _choices(inside)
+    if len(choices) == 1 and len(choices[0]) == 1 and choices[0][0].kind == "gap":
+        return _Part("gap", optional=choices[0][0].optional)
+    return _Part("group", choices=choices)
+
+
+def _choices(text: str) -> tuple[tuple[_Part, ...], ...]:
+    """The choices that a pattern, or the inside of a group, is made of."""
+    choices: list[list[_Part]] = [[]]
+    at = 0
+    while at < len(text):
+        if text[at] == "|":
+            choices.append([])
+            at += 1
+            continue
+        part, at = _part(text, at)
+        if at < len(text) and text[at] in "?*+{":
+            part, at = _repeated(text, at, part)
+        choices[-1].append(part)
+    return tuple(map(tuple, choices))
+
+
+def _part(text: str, at: int) -> tuple[_Part, int]:
+    sign = text[at]
+    if sign == "(":
+        start = at + 3 if text.startswith("(?:", at) else at + 1
+        if text.startswith("?", start):
+            raise ValueError("a group of another kind")
+        end = _closing(text, at)
+        return _group(text[start:end]), end + 1
+    if sign == "[":
+        end = text.index("]", at + 2)
+        return _GAP if text[at : end + 1] == r"[\s,\-]" else _UNKNOWN, end + 1
+    if sign == "\\":
+        return _UNKNOWN, at + 2
+    run = _RUN.match(text, at)
+    return (_Part("literal", run[0]), run.end()) if run else (_UNKNOWN, at + 1)
+
+
+def _closing(text: str, at: int) -> int:
+    """Where the group ends that begins at a place."""
+    depth = 0
+    for sign in _BRACKET.finditer(text, at):
+        depth += (sign[0] == "(") - (sign[0] == ")")
+        if not depth:
+            return sign.start()
+    raise ValueError("a group is not closed")
+
+
+def _repeated(text: str, at: int, part: _Part) -> tuple[_Part, int]:
+    """Read a quantifier, which makes a part optional, or open at its end."""
+    sign = text[at]
+    end = text.index("}", at) + 1 if sign == "{" else at + 1
+    if part.kind == "literal":
+        return _UNKNOWN, end
+    if sign in "?*" or text[at : at + 2] == "{0":
+        # What is unknown allows for nothing as it is.
+        return (part if part.kind == "unknown" else replace(part, optional=True)), end
+    # Once more, a group may go on where a word would have ended.
+    return (_UNKNOWN if part.kind == "group" else part), end

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from moderation.lexicon import CLOSING, OPENING, Lexicon
+from moderation.needs import Words, ways_of
+
+
+def _told(words: Words) -> str:
+    return " ".join(sorted(word + "*" * (not exact) for word, exact in words))
+
+
+def _ways(pattern: str) -> set[str] | None:
+    """Each way as `set + set | first > second`."""
+    found = ways_of(f"{OPENING}{Lexicon([]).expand(pattern)}{CLOSING}")
+    if found is None:
+        return None
+    told = set()
+    for way in found:
+        sets = " + ".join(_told(words) for words in way.words if words)
+        pair = f" | {' '.join(sorted(way.pair.first))} > {_told(way.pair.second)}" if way.pair else ""
+        told.add(sets + pair)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("pattern", "ways"),
+    [
+        ("sea", {"sea"}),
+        ("seas?", {"sea*"}),
+        ("sea wind", {"sea + wind"}),
+        ("(?:sea|lake)(?: \\w+){0,3} wind", {"wind + lake sea"}),
+        ("(?:old )?sea", {"sea"}),
+        ("sea ?side", {"sea*"}),
+        ("sail(?:ing|ed)? south", {"sail* + south"}),
+        ("(?:up|down)hill|sea", {"downhill sea uphill"}),
+        ("(?:the |a )sea", {"sea + a the"}),
+        ("se+a", {"s*"}),
+        ("sea(?: wind)?side", {"sea*"}),
+        ("warm (sea|lake)", {"warm + lake sea"}),
+        ("sea(?:$|[!.]| and)", {"sea*"}),
+        ("time to go", {"time + to + go | time > to"}),
+        ("time(?: to)? go", {"time + go"}),
+        ("(?:my|your) time", {"my + time | my > time", "your + time | your > time"}),
+        ("(?:go on|do it) then", {"go + on + then | go > on", "do + it + then | do > it"}),
+        ("(?:go on|push(?:ed)?) then", {"go + on + then | go > on", "push* + then"}),
+        ("(?:un)?tied", None),
+        ("\\w+", None),
+        ("(?:sea|\\d+)", None),
+    ],
+)
+def test_the_ways_of_a_pattern(pattern: str, ways: set[str] | None) -> None:
+    """The words of which any match has one in each set; nothing where that cannot be told."""
+    assert _ways(pattern) == ways
+
+
+def test_ways_that_are_joined_stay_as_open_as_either() -> None:
+    """Of two ways that differ in one set, of which one is free, the other asks for no more."""
+    assert _ways("sun|sun(?: \\w+)? wind") == {"sun"}
