@@ -14,7 +14,7 @@ from chat.node.outbox import Audience
 from chat.node.pins import PinClock
 from chat.node.ports import Broker, Review, Snapshot, Unavailable
 from chat.node.session import Session
-from chat.protocol.events import Hands, Member
+from chat.protocol.events import Hands, Member, Reachable
 from chat.protocol.events import Presence as PresenceEvent
 from chat.protocol.fields import Role
 from chat.protocol.wire import Format, framed, pack, transcode, unpack
@@ -390,6 +390,8 @@ class Room:
         event = unpack(payload)
         if event["type"] == "notice":
             self._on_notice(self, event)
+        elif event["type"] == "reachable":
+            self._show_reachable(event)
         else:
             self._take_flag(event)
 
@@ -480,6 +482,12 @@ class Room:
         if self.count <= CROWD:
             return list(self.people.values())
         return [member for member in self.people.values() if Role(member.role).is_staff]
+
+    def _show_reachable(self, event: dict[str, Any]) -> None:
+        """Tell whoever watches the room who of staff can be reached now."""
+        reachable = Reachable(room=self.id, staff=event["staff"])
+        for session in tuple(self.watchers):
+            session.send(reachable)
 
     def show_flag(self, flag: dict[str, Any], may_see: Callable[[Session, dict[str, Any]], bool]) -> None:
         """Show a flag to the sessions that watch the room and may see it; written once a format."""

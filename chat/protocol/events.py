@@ -498,13 +498,20 @@ class Notice(Frame, tag="notice", kw_only=True):
     cards: list[Wire] | None = None
 
 
+class Reachable(Frame, tag="reachable", kw_only=True):
+    """To staff: who of them can be reached in a room, as it stands now; each as `duty` tells of them."""
+
+    room: str
+    staff: list[Wire]
+
+
 class Draining(Frame, tag="draining", kw_only=True):
     """The node is about to stop; come back after so many seconds."""
 
     reconnect_after: float
 
 
-Unlogged = Presence | Hands | TypingNow | FlagEvent | Notice | Draining
+Unlogged = Presence | Hands | TypingNow | FlagEvent | Notice | Reachable | Draining
 
 EVENTS: dict[str, type[Frame]] = {
     str(kind.__struct_config__.tag): kind

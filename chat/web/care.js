@@ -9,6 +9,7 @@ import { announce, button, byId, el, fill, icon, say } from "./dom.js";
 import { form, openDialog } from "./dialogs.js";
 import { paragraphs, helplineLink } from "./entrance.js";
 import { groundingButtons, openBreathing } from "./grounding.js";
+import { keepAway, keptAway } from "./identity.js";
 import { SEVERITIES, WORDS } from "./words.js";
 
 /** Whether a link from a card may be followed: the secure web, nothing else. */
@@ -90,11 +91,12 @@ export function sayCare(event) {
 /** The place above the composer, and the dialog behind the Support button, of one room. */
 export class CareView {
   #session;
-  #away = new Set();
+  #away;
   #open = new Set();
 
   constructor(session) {
     this.#session = session;
+    this.#away = keptAway(session.room);
     this.node = el("section", { class: "tray", "aria-label": "Support, for you alone", hidden: true });
   }
 
@@ -139,6 +141,7 @@ export class CareView {
   #putAway(card) {
     const act = () => {
       this.#away.add(stamp(card));
+      keepAway(this.#session.room, this.#away);
       this.show();
       byId("draft")?.focus();
     };
@@ -207,9 +210,11 @@ export class CareView {
   }
 }
 
-/** A card as often as it says something new: by key, again once a person attends, and when nobody has come. */
-function stamp(card) {
-  return `${card.key} ${card.seen} ${card.text}`;
+/** A card as often as it says something new: by key, again once a person attends, and when nobody has come. No words. */
+export function stamp(card) {
+  let sum = 0;
+  for (const letter of card.text ?? "") sum = (sum * 31 + letter.codePointAt(0)) % 1_000_003;
+  return `${card.key} ${Boolean(card.seen)} ${sum}`;
 }
 
 function foldedCard(card, { onMisread }) {

@@ -4,6 +4,7 @@ import { announce, say } from "./dom.js";
 import { mayConfirm, PairsView } from "./pairs.js";
 import { QueueView } from "./queue.js";
 import { TeamView } from "./team.js";
+import { callText } from "./words.js";
 
 const PRESSING = new Set(["high", "imminent"]);
 
@@ -74,10 +75,16 @@ export class Desk {
     this.#queue?.receive(flag);
   }
 
+  /** Who of staff can be reached in a room changed. */
+  reachable(event) {
+    this.#team?.receive(event);
+  }
+
   /** A word to staff: it names whom their queue names. */
-  told({ code, text, flag, severity }) {
+  told(notice) {
+    const { code, flag, room, severity } = notice;
     const name = this.#queue?.flag(flag)?.author?.name;
-    const words = name ? `${name}: ${text}` : text;
+    const words = callText(notice, name, this.#app.roomTitle(room ?? ""));
     announce(words, { assertive: severity === "imminent" });
     say(words);
     if (code === "follow_up") this.#team?.refresh();

@@ -6,6 +6,8 @@
 
 const TOKEN = "hearth.token";
 const DRAFTS = "hearth.drafts.";
+const AWAY = "hearth.away.";
+const MOST = 100;
 
 /**
  * What the address carried: `{invite}`, `{token}` or `{}`. The fragment leaves the address bar at once, so that it
@@ -54,12 +56,26 @@ export function forgetAll() {
   localStorage.removeItem(TOKEN);
 }
 
+/** The cards of a room that were put away, for as long as the tab. */
+export function keptAway(room) {
+  return new Set(read(AWAY + room) ?? []);
+}
+
+/** Keep which cards of a room were put away. */
+export function keepAway(room, away) {
+  sessionStorage.setItem(AWAY + room, JSON.stringify([...away].slice(-MOST)));
+}
+
 /** What was being written in a room: `{text, warning, reply_to, replaces, unsent}`, kept for as long as the tab. */
 export function keptDraft(room) {
+  return read(DRAFTS + room) ?? {};
+}
+
+function read(name) {
   try {
-    return JSON.parse(sessionStorage.getItem(DRAFTS + room)) ?? {};
+    return JSON.parse(sessionStorage.getItem(name));
   } catch {
-    return {};
+    return null;
   }
 }
 

@@ -216,6 +216,7 @@ class App {
 
   #hear(event) {
     if (event.type === "flag") this.desk.receive(event);
+    else if (event.type === "reachable") this.desk.reachable(event);
     else if (event.type === "notice") this.#noticed(event);
     else if (event.room) this.rooms.receive(event);
   }

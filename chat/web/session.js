@@ -21,6 +21,7 @@ export class RoomSession {
   #joining = null;
   #paging = null;
   #stash = [];
+  #gap = [];
   #writing = new Map();
   #forget = null;
 
@@ -77,9 +78,13 @@ export class RoomSession {
     let reply;
     try {
       reply = await this.#connection.send("join", { room: this.room, ...position, ...agreed });
-    } finally {
+    } catch (problem) {
       this.#joining = null;
+      if (problem.name === "Refused") this.#hearCare();
+      throw problem;
     }
+    this.#joining = null;
+    this.#gap = [];
     const missed = reply.recovered ? (reply.events ?? []).filter((event) => event.type === "message").length : 0;
     this.state = enter(this.state, reply);
     this.joined = true;
@@ -105,11 +110,19 @@ export class RoomSession {
     const how = place(this.state, event);
     if (how === "duplicate") return;
     if (how === "gap") {
-      // Whoever may not come back, because they were removed, is still told what care says to them.
-      this.join().catch(() => event.type === "support" && this.#take(event));
+      this.#gap = [event];
+      this.join().catch(() => {});
       return;
     }
     this.#take(event);
+  }
+
+  /** Whoever may not come in, because they were removed, is still told what care says to them; nothing else counts. */
+  #hearCare() {
+    const events = [...this.#gap, ...this.#stash].filter((event) => event.type === "support");
+    this.#gap = [];
+    this.#stash = [];
+    for (const event of events) this.#take({ ...event, useq: undefined });
   }
 
   #take(event) {

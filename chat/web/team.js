@@ -28,6 +28,7 @@ export class TeamView {
   #select;
   #count;
   #tasks;
+  #staff = [];
 
   constructor(app) {
     this.#app = app;
@@ -42,6 +43,12 @@ export class TeamView {
       this.#count,
       this.#tasks,
     );
+  }
+
+  /** Who of staff can be reached in one room changed. */
+  receive({ room, staff }) {
+    const others = this.#staff.filter((one) => one.room !== room);
+    this.#showRota({ staff: [...others, ...staff.map((one) => ({ ...one, room }))] });
   }
 
   /** Read both anew. */
@@ -60,10 +67,12 @@ export class TeamView {
   }
 
   #showRota({ staff }) {
+    this.#staff = staff;
     const me = this.#app.me.id;
     this.#select.value = dutyOf(staff, me);
     const others = reached(staff, me);
-    fill(this.#count, others ? WORDS.team.others(others) : WORDS.team.alone);
+    const words = others ? WORDS.team.others(others) : WORDS.team.alone;
+    if (this.#count.textContent !== words) fill(this.#count, words);
   }
 
   #showTasks({ tasks }) {

@@ -155,7 +155,7 @@ export const WORDS = {
   team: {
     title: "Our team",
     duty: "You are",
-    others: (count) => `${count} of your colleagues can be reached now.`,
+    others: (count) => `${count === 1 ? "One of your colleagues" : `${count} of your colleagues`} can be reached now.`,
     alone: "None of your colleagues can be reached now.",
     said: {
       on_duty: "You are on duty. Thank you.",
@@ -166,6 +166,19 @@ export const WORDS = {
     askAfter: (name, room) => `Ask after ${name} in ${room}`,
     yours: "yours",
     done: "I asked after them",
+  },
+  // Words to staff about somebody whom their queue names, by code; where it does not, the server's own are read.
+  calls: {
+    call: (name, room) => `${name} in ${room} may need a person now. Please look at the queue.`,
+    missed: (name, room) => `Nobody has come yet to ${name} in ${room}, and it is your turn. Please look at the queue.`,
+    unanswered: (name, room) => `${name} wrote something heavy in ${room}, and nobody has answered yet.`,
+    left: (name, room) => `${name}, whom we worry about, has left ${room}.`,
+    lost: (name, room) => `${name}, whom we worry about, has lost the connection to ${room}. They may be back in a moment.`,
+    back: (name, room) => `${name}, whom we worry about, is back in ${room}.`,
+    follow_up: (name, room) => `It is time to ask after ${name} from ${room}.`,
+    safeguarding: (name, room) => `A child may be at risk: what ${name} wrote in ${room} was sent to you. Please look at the queue.`,
+    handed: (name, room) => `A colleague handed ${name} in ${room} over to you. Please look at the queue.`,
+    opinion_given: (name, room) => `A colleague told you what they think about ${name} in ${room}.`,
   },
   pairs: {
     title: "What takes two people",
@@ -234,6 +247,11 @@ export const WORDS = {
     other: "That didn't work just now. Please try again in a moment.",
   },
 };
+
+/** A word to staff: about `name` where that is known, else as the server put it. */
+export function callText({ code, text }, name, room) {
+  return name && WORDS.calls[code] ? WORDS.calls[code](name, room) : text;
+}
 
 /** What the page says when a command fails: the server's own kind sentence where there is one. */
 export function problemText(problem) {

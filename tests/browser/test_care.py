@@ -25,11 +25,47 @@ async def test_staff_say_whether_they_are_on_duty(guests: Guests) -> None:
     await expect(team.get_by_label("You are")).to_have_value("break")
 
 
+async def test_who_can_be_reached_is_told_as_it_changes(own_house: Guests) -> None:
+    team = await own_house.staff("facilitator")
+    await queue(team)
+    await expect(team.get_by_text("None of your colleagues can be reached now.")).to_be_visible()
+    other = await own_house.staff("facilitator")
+    await expect(team.get_by_text("One of your colleagues can be reached now.")).to_be_visible()
+    await queue(other)
+    await other.get_by_label("You are").select_option(label="On a break")
+    await expect(team.get_by_text("None of your colleagues can be reached now.")).to_be_visible()
+    await other.get_by_label("You are").select_option(label="On call")
+    await expect(team.get_by_text("One of your colleagues can be reached now.")).to_be_visible()
+    await other.context.close()
+    await expect(team.get_by_text("None of your colleagues can be reached now.")).to_be_visible()
+
+
+async def test_a_card_that_was_put_away_stays_away_after_a_reload_and_leaving_forgets_it(
+    guests: Guests,
+) -> None:
+    page = await guests.guest()
+    await say(page, HIGH)
+    support = page.get_by_role("region", name="Support, for you alone")
+    await support.get_by_role("button", name="Put away").click()
+    await page.reload()
+    await expect(page.locator(".text", has_text="kill myself").last).to_be_visible()
+    await expect(support).to_be_hidden()
+    await page.get_by_role("button", name="Support").click()
+    await expect(page.get_by_role("dialog").get_by_text("For you alone")).to_be_visible()
+    await page.keyboard.press("Escape")
+    assert "kill" not in await page.evaluate("JSON.stringify(sessionStorage)")
+    await page.context.route("https://**", lambda route: route.fulfill(body="weather"))
+    await page.get_by_role("button", name="Leave").click()
+    await page.wait_for_url("https://**")
+    await page.goto(guests.house.url)
+    assert await page.evaluate("sessionStorage.length") == 0
+
+
 async def test_a_flag_says_when_the_next_is_called_until_somebody_is_there(guests: Guests) -> None:
     name = new_name()
     team, page = await guests.staff("moderator"), await guests.guest(name)
     await say(page, HIGH)
-    word = f"{name}: Somebody in Open Circle may need a person"
+    word = f"{name} in Open Circle may need a person now."
     await expect(team.locator(".toast", has_text=word)).to_be_visible()
     await queue(team)
     flag = team.locator(".flag", has_text=name)

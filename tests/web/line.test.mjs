@@ -8,7 +8,7 @@ const { backoff, mayReturn, socketUrl } = await import(`${process.env.WEB}/conne
 const { readPasted, takeLink } = await import(`${process.env.WEB}/identity.js`);
 const { inOrder } = await import(`${process.env.WEB}/queue.js`);
 const { choices, isRiskOnly } = await import(`${process.env.WEB}/flag.js`);
-const { isSafeLink } = await import(`${process.env.WEB}/care.js`);
+const { isSafeLink, stamp } = await import(`${process.env.WEB}/care.js`);
 
 test("the close code says whether to come back", () => {
   for (const code of [1001, 1006, 1011, 1012, 1013, 4000, 4001, 4002, 4499]) assert.equal(mayReturn(code), true, code);
@@ -84,4 +84,13 @@ test("a card's link leads to the secure web or nowhere", () => {
   for (const url of ["javascript:alert(1)", "http://x.org", "data:text/html,x", "", null, undefined]) {
     assert.equal(isSafeLink(url), false);
   }
+});
+
+test("a card comes again only when it says something new, and its mark holds none of its words", () => {
+  const card = { key: "k", seen: false, text: "You are not alone" };
+  assert.equal(stamp(card), stamp({ ...card, at: 9 }));
+  assert.notEqual(stamp(card), stamp({ ...card, seen: true }));
+  assert.notEqual(stamp(card), stamp({ ...card, text: "Nobody has come yet" }));
+  assert.notEqual(stamp(card), stamp({ ...card, key: "other" }));
+  assert.doesNotMatch(stamp(card), /alone/);
 });

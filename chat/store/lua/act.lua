@@ -231,6 +231,7 @@ function ops.duty()
   local said = {name = arg.by.name, role = arg.by.role, state = arg.state, at = now}
   redis.call('HSET', P .. 'duty', arg.by.id, cmsgpack.pack(said))
   audit('duty', {state = arg.state})
+  tell_reached()
   if arg.state == 'on_duty' or arg.state == 'on_call' then hear_unheard() end
 end
 

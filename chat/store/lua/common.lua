@@ -156,6 +156,49 @@ local function set_clock(flag)
   end
 end
 
+-- Who of staff can be reached, and what they said of their duty.
+local function reached()
+  local found, order = {}, {}
+  local function note(id, fields)
+    if not found[id] then
+      found[id] = {id = id, name = '', role = 'facilitator', is_here = false}
+      table.insert(order, id)
+    end
+    for name, value in pairs(fields) do found[id][name] = value end
+  end
+  local flat = redis.call('HGETALL', P .. 'duty')
+  for i = 1, #flat, 2 do
+    local said = cmsgpack.unpack(flat[i + 1])
+    note(flat[i], {name = said.name, role = said.role, duty = said.state})
+  end
+  flat = redis.call('HGETALL', P .. 'here')
+  for i = 1, #flat, 2 do
+    local who = cmsgpack.unpack(flat[i + 1]).who
+    if who.role ~= 'participant' then note(who.id, {name = who.name, role = who.role, is_here = true}) end
+  end
+  flat = redis.call('HGETALL', P .. 'watch')
+  for i = 1, #flat, 2 do
+    local seen = cmsgpack.unpack(flat[i + 1])
+    if seen.till > now then
+      for _, who in ipairs(seen.users) do note(who.id, {name = who.name, role = who.role, is_here = true}) end
+    else
+      redis.call('HDEL', P .. 'watch', flat[i])
+    end
+  end
+  local staff = {}
+  for _, id in ipairs(order) do
+    -- A right that was taken since counts at once.
+    local who = person(id)
+    if not who.role or who.role == found[id].role then table.insert(staff, found[id]) end
+  end
+  return staff
+end
+
+-- Staff learn that this changed.
+local function tell_reached()
+  publish('staff', 0, cmsgpack.pack({type = 'reachable', room = arg.room, staff = reached()}))
+end
+
 -- Somebody of staff is there: what reached nobody when it was called is called again. It stays listed until a call
 -- reaches somebody, since those who are there may not be those whom it may reach.
 local function hear_unheard()

@@ -36,9 +36,11 @@ local function mind(user, code)
   end
 end
 
+local function is_staff(at) return at.who.role ~= 'participant' end
+
 local function has_staff()
   for _, bytes in ipairs(redis.call('HVALS', here_key)) do
-    if cmsgpack.unpack(bytes).who.role ~= 'participant' then return true end
+    if is_staff(cmsgpack.unpack(bytes)) then return true end
   end
   return false
 end
@@ -94,13 +96,17 @@ end
 
 -- Nodes that have not renewed their word: whoever was only there is lost.
 local function sweep()
-  local flat, lost = redis.call('HGETALL', lease_key), {}
+  local flat, lost, changed = redis.call('HGETALL', lease_key), {}, false
   for i = 1, #flat, 2 do
     if tonumber(flat[i + 1]) < now then
       redis.call('HDEL', lease_key, flat[i])
       local people = redis.call('HGETALL', here_key)
       for j = 1, #people, 2 do
-        if gone(people[j], cmsgpack.unpack(people[j + 1]), flat[i]) then table.insert(lost, people[j]) end
+        local at = cmsgpack.unpack(people[j + 1])
+        if gone(people[j], at, flat[i]) then
+          table.insert(lost, people[j])
+          changed = changed or is_staff(at)
+        end
       end
     end
   end
@@ -108,6 +114,11 @@ local function sweep()
     announce({}, {}, lost)
     mind_staff()
   end
+  flat = redis.call('HGETALL', P .. 'watch')
+  for i = 1, #flat, 2 do
+    changed = changed or cmsgpack.unpack(flat[i + 1]).till <= now
+  end
+  if changed then tell_reached() end
   for _, user in ipairs(lost) do mind(user, 'lost') end
 end
 
@@ -143,6 +154,7 @@ function ops.enter()
     if value == rank then arg.who.role = name end
   end
   redis.call('HSET', P .. 'person:' .. arg.user, 'seen', arg.who.role, 'name', arg.who.name)
+  local was_staff = at and is_staff(at)
   local is_new = not at or at.who.role ~= arg.who.role or at.who.name ~= arg.who.name
   at = at or {nodes = {}}
   at.who = arg.who
@@ -155,6 +167,7 @@ function ops.enter()
     mind(arg.user, 'back')
     mind_staff()
     if rank > 1 then hear_unheard() end
+    if rank > 1 or was_staff then tell_reached() end
   end
   return {role = arg.who.role, muted = is_running(me.muted) and tonumber(me.muted) or nil, epoch = room.epoch,
     count = redis.call('HLEN', here_key), uhead = tonumber(redis.call('HGET', P .. 'heads', arg.user) or 0)}
@@ -166,6 +179,7 @@ function ops.leave()
     announce({}, arg.lost and {} or {arg.user}, arg.lost and {arg.user} or {})
     mind(arg.user, arg.lost and 'lost' or 'left')
     mind_staff()
+    if is_staff(at) then tell_reached() end
   end
   return {count = redis.call('HLEN', here_key)}
 end
@@ -175,7 +189,7 @@ end
 function ops.renew()
   redis.call('HSET', lease_key, arg.node, now + arg.lease)
   sweep()
-  local mine, flat, left = {}, redis.call('HGETALL', here_key), {}
+  local mine, flat, left, changed = {}, redis.call('HGETALL', here_key), {}, false
   for _, user in ipairs(arg.users) do mine[user] = true end
   for i = 1, #flat, 2 do
     local at = cmsgpack.unpack(flat[i + 1])
@@ -185,6 +199,7 @@ function ops.renew()
           mine[flat[i]] = nil
         elseif gone(flat[i], at, arg.node) then
           table.insert(left, flat[i])
+          changed = changed or is_staff(at)
         end
         break
       end
@@ -193,18 +208,27 @@ function ops.renew()
   if #left > 0 then announce({}, left, {}) end
   for _, user in ipairs(left) do mind(user, 'left') end
   if #left > 0 then mind_staff() end
+  if changed then tell_reached() end
   local missing = {}
   for user in pairs(mine) do table.insert(missing, user) end
   return {missing = missing}
 end
 
 function ops.watch()
+  local before, was, changed = redis.call('HGET', P .. 'watch', arg.node), {}, false
+  before = before and cmsgpack.unpack(before)
+  for _, who in ipairs(before and before.till > now and before.users or {}) do was[who.id] = who.role end
+  for _, who in ipairs(arg.watchers) do
+    changed = changed or was[who.id] ~= who.role
+    was[who.id] = nil
+  end
   if #arg.watchers > 0 then
     redis.call('HSET', P .. 'watch', arg.node, cmsgpack.pack({till = now + arg.lease, users = arg.watchers}))
     hear_unheard()
   else
     redis.call('HDEL', P .. 'watch', arg.node)
   end
+  if changed or next(was) then tell_reached() end
   return {}
 end
 

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from chat.store.broker import Broker
 from chat.store.keys import in_room
-from tests.stored import ANN, BEN, FAY, Scene, Who
+from tests.stored import ANN, BEN, FAY, MIA, Scene, Who
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio
@@ -41,6 +41,44 @@ async def test_whoever_comes_in_another_role_is_told_anew(scene: Scene, broker: 
     assert [event["joined"][0]["role"] for event in heard] == ["participant", "facilitator"]
     assert {event["count"] for event in heard} == {1}
     broker.unsubscribe(scene.room, "all")
+
+
+async def test_staff_learn_who_of_them_can_be_reached_and_only_of_changes(
+    scene: Scene, broker: Broker
+) -> None:
+    heard: list[list[tuple[str, Any, bool]]] = []
+    up = asyncio.Event()
+
+    def hear(_: int, payload: bytes) -> None:
+        event = msgpack.unpackb(payload)
+        assert (event["type"], event["room"]) == ("reachable", scene.room)
+        heard.append([(one["id"], one.get("duty"), one["is_here"]) for one in event["staff"]])
+
+    broker.subscribe(scene.room, "staff", hear, up.set)
+    await up.wait()
+    watch = {"op": "watch", "node": "n1", "lease": 60_000, "watchers": [MIA.member]}
+    await scene.enter(ANN)
+    for _ in range(2):
+        await scene.enter(FAY)
+        await broker.presence(scene.room, watch)
+    await scene.act(MIA, "duty", state="break")
+    await broker.presence(scene.room, {"op": "leave", "user": "fay", "node": "n1", "lost": False})
+    await broker.presence(scene.room, {**watch, "lease": 5, "watchers": [MIA.member, FAY.member]})
+
+    async def is_swept() -> bool:
+        await broker.presence(scene.room, {"op": "renew", "node": "n2", "lease": 60_000, "users": []})
+        return len(heard) >= 6
+
+    await wait_until(is_swept)
+    assert [sorted(staff, key=str) for staff in heard] == [
+        [("fay", None, True)],
+        [("fay", None, True), ("mia", None, True)],
+        [("fay", None, True), ("mia", "break", True)],
+        [("mia", "break", True)],
+        [("fay", None, True), ("mia", "break", True)],
+        [("mia", "break", False)],
+    ]
+    broker.unsubscribe(scene.room, "staff")
 
 
 async def test_a_node_that_falls_silent_loses_its_people(scene: Scene, broker: Broker) -> None:
