@@ -48,5 +48,5 @@ def chain(settings: Settings, found: Chain) -> Iterator[Finding]:
         yield wrong(
             "outside",
             f"{found.given_up} calls outside were given up",
-            "see hearth pages list, mend the target",
+            "see hearth pages list, mend the target, then hearth pages again or dismiss",
         )

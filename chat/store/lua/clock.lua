@@ -12,9 +12,9 @@
 --            staff: slow (seconds), close (ms until it closes after that, or nothing), word (an event for the room)
 --            aside: again (ms until it is looked at once more, or nothing: it is listed no more)
 --            lease: page, at (as it was due), lease (ms);  sent: page;  failed: page, wait (ms, or nothing: given up),
---                  why (a word), to;  again: page, one that was given up
+--                  why (a word), to;  again, dismiss: page, one that was given up
 -- reply  msgpack: look {now, due = [{member, at, flag | task | page}], staff = [{id, name, role, duty, is_here}]};
---        call, reply, task, staff, aside, lease {is_taken}; sent, failed {}
+--        call, reply, task, staff, aside, lease, again, dismiss {is_taken}; sent, failed {}
 --
 -- A script of its own, because it is nobody's command: nodes decide by a table what is due (chat/room/clocks.py), and
 -- of all that do so at once one alone may act. A step, its audit entry, its notices, its pages and the next step are
@@ -50,6 +50,7 @@ function ops.look()
     if kind == 'staff' then item.is_thinned = redis.call('HEXISTS', P .. 'room', 'thinned') == 1 end
     if kind == 'aside' then
       item.is_idle = redis.call('ZCARD', P .. 'clocks') == 1 and redis.call('ZCARD', P .. 'queue') == 0
+        and redis.call('HLEN', P .. 'pages') == 0
     end
     -- What it was about is gone.
     if (kind == 'page' and not item.page) or (kind == 'task' and not item.task)
@@ -199,6 +200,15 @@ function ops.again()
   redis.call('HSET', P .. 'pages', arg.page, cmsgpack.pack(dead))
   due('page', arg.page, now)
   audit('page_again', {flag = dead.flag, step = dead.step, target = dead.target})
+  return {is_taken = true}
+end
+
+-- One that was given up has been looked at: it is listed no more.
+function ops.dismiss()
+  local dead = page_of(arg.page)
+  if not dead or not dead.dead_at then return {is_taken = false} end
+  redis.call('HDEL', P .. 'pages', arg.page)
+  audit('page_dismissed', {flag = dead.flag, step = dead.step, target = dead.target, why = dead.why})
   return {is_taken = true}
 end
 
