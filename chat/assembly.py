@@ -29,6 +29,7 @@ from chat.store.embedded import EmbeddedStore, open_store
 from chat.store.erasing import Erasing
 from chat.store.people import People
 from chat.store.review import Review
+from chat.store.rewriting import Rewriting
 from chat.tokens import Key, load_key, sign, verify
 from moderation import Pipeline, load
 
@@ -149,6 +150,7 @@ async def node_of(settings: Settings, content: Content) -> AsyncIterator[tuple[N
 async def _running(
     settings: Settings, content: Content, stored: Stored, own: EmbeddedStore | None
 ) -> AsyncIterator[tuple[Node, bool]]:
+    rewriting = Rewriting(stored.broker, settings.review.rewrite_seconds)
     is_fresh = await seed_rooms(stored.broker, content.rooms)
     node = Node(
         settings,
@@ -156,7 +158,7 @@ async def _running(
         broker=stored.broker,
         people=stored.people,
         review=stored.review,
-        erasing=Erasing(stored.broker, stored.people),
+        erasing=Erasing(stored.broker, stored.people, rewriting),
         pipeline=content.pipeline,
         care=content.care,
         cards={name: card.model_dump(mode="json") for name, card in content.care.toolbox.items()},
@@ -185,6 +187,7 @@ async def _running(
 
     stored.broker.on_up = lambda: node.hub.soon(look_at_epoch())
     if own is not None:
+        rewriting.follow()
         own.on_restart = lambda _: node.hub.soon(look_at_epoch())
     node.hub.on_missing = lambda room, session: enter_anew(node, room, session)
     node.hub.also(stored.anchors.write, settings.review.anchor_seconds)
@@ -197,6 +200,7 @@ async def _running(
     try:
         yield node, is_fresh
     finally:
+        rewriting.stop()
         await clocks.stop()
         await node.hub.stop()
         with contextlib.suppress(Unavailable):

@@ -124,6 +124,7 @@ class Review(Part):
     break_after: Annotated[int, Field(ge=0, le=1_000)] = 12
     safeguarding: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")], ...] = ()
     evidence_days: Annotated[float, Field(ge=0, le=366)] = 30
+    rewrite_seconds: Annotated[float, Field(gt=0, le=86_400)] = 600
     anchor_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60
     follow_up_hours: Annotated[float, Field(gt=0, le=24 * 30)] = 24
     due_seconds: DueSeconds = DueSeconds()

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-import hiredis
-
-from chat.node.ports import Unavailable
 from chat.store.broker import Broker, text
 from chat.store.keys import in_room
 from chat.store.people import People
+from chat.store.rewriting import Rewriting
 
 STRETCH = 200
 """Entries that one step goes over."""
@@ -24,9 +21,10 @@ GONE = "Somebody who left"
 class Erasing:
     """Implements `chat.node.ports.Erasing`."""
 
-    def __init__(self, broker: Broker, people: People) -> None:
+    def __init__(self, broker: Broker, people: People, rewriting: Rewriting) -> None:
         self._broker = broker
         self._people = people
+        self._rewriting = rewriting
         self._ask = broker.ask
 
     async def erase(self, user: str, by: Mapping[str, str], second: Mapping[str, str], reason: str) -> int:
@@ -40,9 +38,9 @@ class Erasing:
         for room, names in found.items():
             changed += await self._room(room, names, args)
         await self._people.forget(user)
-        # What was written before stays in the store's file until that is written anew; some stores do not let us.
-        with contextlib.suppress(Unavailable, hiredis.ReplyError):
-            await self._ask("BGREWRITEAOF")
+        await self._rewriting.now()
+        # Their connections end a moment later, and with them the name by which they were present.
+        self._rewriting.soon()
         return changed
 
     async def _keys(self, user: str) -> Mapping[str, list[str]]:

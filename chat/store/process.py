@@ -50,6 +50,8 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
     "repl-diskless-sync": ("yes",),
     "repl-diskless-sync-delay": ("0",),
     "repl-backlog-ttl": ("1",),
+    # So that what has expired leaves the file as well (rewriting.py).
+    "notify-keyspace-events": ("Ex",),
     # Both would keep what people wrote where erasing can't reach it.
     "crash-log-enabled": ("no",),
     "slowlog-log-slower-than": ("-1",),
