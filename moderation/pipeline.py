@@ -12,11 +12,13 @@ from pathlib import Path
 
 from moderation.classifier import Classifier, Part, Score, load_classifier
 from moderation.context import Heard, gather
-from moderation.lexicon import load_lexicon
+from moderation.lexicon import RuleError, load_lexicon
 from moderation.mend import Mender
 from moderation.message import EMPTY, Reading, Remark
 from moderation.policy import decide
-from moderation.rules import Hit, Kind, Mode, Rule, RuleError, RuleSet, load_rules
+from moderation.rule import Kind, Mode, Rule
+from moderation.rulebook import load_rules
+from moderation.rules import Hit, RuleSet
 from moderation.scope import Words
 from moderation.services import read_services
 from moderation.signals import Finding, Findings, compound, read_hits

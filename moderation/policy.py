@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from moderation.checks import host_of, may_link
-from moderation.rules import Kind, Mode, RuleSet
+from moderation.rule import Kind, Mode
+from moderation.rules import RuleSet
 from moderation.signals import Findings
 from moderation.text import fold
 from moderation.verdict import Action, Category, Reason, Severity

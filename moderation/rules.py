@@ -1,95 +1,21 @@
-"""Rules: read from TOML, checked, compiled into one filter, and tried on their own examples at load."""
+"""All rules at work: compiled, behind gates, so that a text meets few of them; and where they hit."""
 
-import re as stdlib
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from enum import StrEnum
 from itertools import accumulate
-from pathlib import Path
 from typing import Any
 
 import re2
 
 from moderation.checks import CHECKS
 from moderation.gate import WordGate
-from moderation.lexicon import CLOSING, END, OPENING, Lexicon, RuleError, line_of, parse, provenance
-from moderation.verdict import Action, Category, Severity
+from moderation.lexicon import END, Lexicon, RuleError
+from moderation.rule import Mode, Rule
+from moderation.verdict import Action
 from moderation.windows import Window, windows
 
-__all__ = ["Hit", "Kind", "Mode", "Rule", "RuleError", "RuleSet", "load_rules"]
-
-
-class Kind(StrEnum):
-    """What a rule speaks of: the author's risk, the room's content, or a part that others build on."""
-
-    SIGNAL = "signal"
-    ROOM = "room"
-    CUE = "cue"
-
-
-class Mode(StrEnum):
-    """Whether a rule acts, only looks on, or is not read."""
-
-    LIVE = "live"
-    SHADOW = "shadow"
-    OFF = "off"
-
-
-# How a context changes a signal; each rule names those that it heeds.
-CONTEXTS = frozenset(
-    ("negation", "denial", "past", "recovery", "quotation", "third_person", "question", "hyperbole",
-     "conditional", "education", "told", "reported", "helpline", "advised", "wish_of_dead",
-     "addressed")
-)  # fmt: skip
-_FIELDS = frozenset(
-    ("id", "kind", "mode", "text", "tier", "source", "date", "patterns", "unless", "facets", "severity",
-     "category", "action", "heeds", "holds", "needs", "after", "heard", "across", "raw", "gate", "check",
-     "match", "spare")
-)  # fmt: skip
-_LISTS = ("patterns", "unless", "facets", "heeds", "needs", "after", "heard", "match", "spare")
-_HOST = stdlib.compile(r"[a-z0-9\-]+(?:\.[a-z0-9\-]+)+\Z")
-_ID = stdlib.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+\Z")
 _MOST = 12  # hits read per pattern: a text that repeats one phrase says it once
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One entry of a rule file."""
-
-    id: str
-    kind: Kind
-    mode: Mode
-    text: str
-    tier: int
-    source: str
-    date: date
-    patterns: tuple[str, ...] = ()
-    unless: tuple[str, ...] = ()
-    """Patterns that, where they overlap or touch a hit, undo it."""
-    facets: frozenset[str] = frozenset()
-    severity: Severity = Severity.NONE
-    category: Category | None = None
-    action: Action = Action.DELIVER
-    heeds: frozenset[str] = frozenset()
-    holds: str = ""
-    """For a signal: the id of the room rule whose sentence is told when this keeps the text from the room."""
-    needs: frozenset[str] = frozenset()
-    """For a compound: it hits when all these facets are there."""
-    after: frozenset[str] = frozenset()
-    """For a compound: facets that the author's recent messages must have had."""
-    heard: frozenset[str] = frozenset()
-    """For a compound: facets that the last messages of others must have had."""
-    across: bool = False
-    """Whether the facets of the author's recent messages count for `needs`; one must still be in this one."""
-    gate: str = ""
-    """What must stand in the text before the patterns are tried, for those that no word gives away."""
-    check: str = ""
-    place: tuple[str, int] = ("", 0)
-    """The file and line it was read from."""
-    match: tuple[str, ...] = ()
-    spare: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,155 +241,6 @@ def _mode_of(rule: Rule, modes: Mapping[str, Mode]) -> Mode:
         if (rule.id == prefix or rule.id.startswith(prefix + ".")) and len(prefix) > len(best):
             best = prefix
     return modes[best] if best else rule.mode
-
-
-def load_rules(folder: Path, lexicon: Lexicon) -> RuleSet:
-    """Every `*.toml` of a folder; RuleError with file, line and reason for the first entry that is wrong."""
-    rules: list[Rule] = []
-    places: dict[str, tuple[str, int]] = {}
-    profiles: dict[str, dict[str, Mode]] = {"default": {}}
-    allowed: dict[str, tuple[str, ...]] = {}
-    for path in sorted(folder.glob("*.toml")):
-        table, text = parse(path)
-        if set(table) - {"rule", "profile", "allow"}:
-            raise RuleError(path.name, 1, "only [[rule]], [profile.NAME] and [allow] tables are known")
-        for entry in table.get("rule", []):
-            rule, line = _rule(path.name, text, entry, lexicon)
-            if rule.id in places:
-                raise RuleError(path.name, line, f"{rule.id}: a second rule of that id")
-            places[rule.id] = (path.name, line)
-            rules.append(rule)
-        for name, modes in table.get("profile", {}).items():
-            profiles.setdefault(name, {}).update(_profile(path.name, text, name, modes))
-        allowed |= _allowed(path.name, text, table.get("allow", {}), profiles)
-    _references(rules, places)
-    return RuleSet(tuple(rules), lexicon, profiles, allowed)
-
-
-def _allowed(file: str, text: str, table: Any, profiles: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """`[allow]`: for a profile of this file or one before it, the hosts that may be named."""
-    if not isinstance(table, dict):
-        raise RuleError(file, 1, "allow: a table of profile = hosts")
-    for name, hosts in table.items():
-        line = next((n for n, row in enumerate(text.split("\n"), 1) if row.startswith(f"{name} ")), 1)
-        if name not in profiles:
-            raise RuleError(file, line, f"allow: no profile named {name}")
-        if not isinstance(hosts, list) or not all(isinstance(one, str) and _HOST.match(one) for one in hosts):
-            raise RuleError(file, line, f"allow: {name} must be a list of hosts, such as example.org")
-    return {name: tuple(hosts) for name, hosts in table.items()}
-
-
-def _references(rules: list[Rule], places: Mapping[str, tuple[str, int]]) -> None:
-    known = frozenset().union(*(rule.facets for rule in rules)) if rules else frozenset()
-    for rule in rules:
-        if rule.holds and rule.holds not in places:
-            raise RuleError(*places[rule.id], f"{rule.id}: holds names no rule: {rule.holds}")
-        lost = (rule.needs | rule.after | rule.heard) - known - {"risk"}
-        if lost:
-            raise RuleError(*places[rule.id], f"{rule.id}: no rule gives the facet {min(lost)}")
-
-
-def _profile(file: str, text: str, name: str, modes: Any) -> dict[str, Mode]:
-    line = next((n for n, row in enumerate(text.split("\n"), 1) if row.strip() == f"[profile.{name}]"), 1)
-    if not isinstance(modes, dict):
-        raise RuleError(file, line, f"profile {name}: a table of rule = mode")
-    try:
-        return {str(prefix): Mode(mode) for prefix, mode in modes.items()}
-    except ValueError as error:
-        raise RuleError(file, line, f"profile {name}: {error}; use live, shadow or off") from error
-
-
-def _rule(file: str, text: str, entry: Any, lexicon: Lexicon) -> tuple[Rule, int]:
-    rule_id = entry.get("id") if isinstance(entry, dict) else None
-    if not isinstance(rule_id, str) or not _ID.match(rule_id):
-        raise RuleError(file, 1, f"id: two or more lower-case words with dots, not {rule_id!r}")
-    line = line_of(text, "id", rule_id)
-    unknown = set(entry) - _FIELDS
-    if unknown:
-        raise RuleError(file, line, f"{rule_id}: unknown field {min(unknown)}")
-    try:
-        kind = Kind(entry.get("kind", ""))
-        mode = Mode(entry.get("mode", "live"))
-        severity = Severity.of(entry.get("severity", "none"))
-        category = Category(entry["category"]) if "category" in entry else None
-        action = Action(entry.get("action", "deliver"))
-    except (ValueError, AttributeError) as error:
-        raise RuleError(file, line, f"{rule_id}: {error}") from error
-    tier, source, day = provenance(file, line, rule_id, entry)
-    texts = {key: _strings(file, line, rule_id, entry, key) for key in _LISTS}
-    sentence = entry.get("text", "")
-    if not isinstance(sentence, str) or (kind is not Kind.CUE and not sentence.strip()):
-        raise RuleError(file, line, f"{rule_id}: text must be a kind sentence to the author")
-    stray = set(texts["heeds"]) - CONTEXTS
-    if stray:
-        raise RuleError(file, line, f"{rule_id}: heeds names no context: {min(stray)}")
-    if kind is Kind.SIGNAL and category is None:
-        raise RuleError(file, line, f"{rule_id}: a signal needs a category")
-    if kind is Kind.ROOM and action is Action.DELIVER:
-        raise RuleError(file, line, f"{rule_id}: a room rule needs an action: mask, hold or block")
-    if texts["patterns"] and not texts["match"]:
-        raise RuleError(file, line, f"{rule_id}: needs examples that must match")
-    if entry.get("check", "") not in {"", *CHECKS}:
-        raise RuleError(file, line, f"{rule_id}: no such check: {entry['check']}")
-    gate = _gate(file, line, rule_id, entry.get("gate", ""), lexicon)
-    raw = bool(entry.get("raw", False))
-    expanded = {
-        key: tuple(_expanded(file, line, rule_id, one, lexicon, raw=raw) for one in texts[key])
-        for key in ("patterns", "unless")
-    }
-    return (
-        Rule(
-            id=rule_id,
-            kind=kind,
-            mode=mode,
-            text=sentence.strip(),
-            tier=tier,
-            source=source,
-            date=day,
-            patterns=expanded["patterns"],
-            unless=expanded["unless"],
-            facets=frozenset(texts["facets"]),
-            severity=severity,
-            category=category,
-            action=action,
-            heeds=frozenset(texts["heeds"]),
-            holds=str(entry.get("holds", "")),
-            needs=frozenset(texts["needs"]),
-            after=frozenset(texts["after"]),
-            heard=frozenset(texts["heard"]),
-            across=bool(entry.get("across", False)),
-            gate=gate,
-            check=str(entry.get("check", "")),
-            place=(file, line),
-            match=texts["match"],
-            spare=texts["spare"],
-        ),
-        line,
-    )
-
-
-def _strings(file: str, line: int, rule_id: str, entry: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    value = entry.get(key, [])
-    if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
-        raise RuleError(file, line, f"{rule_id}: {key} must be a list of strings")
-    return tuple(value)
-
-
-def _gate(file: str, line: int, rule_id: str, gate: Any, lexicon: Lexicon) -> str:
-    if not gate:
-        return ""
-    try:
-        return _expanded(file, line, rule_id, str(gate), lexicon, raw=True)
-    except RuleError as error:
-        raise RuleError(file, line, error.why.replace(f"{rule_id}: ", f"{rule_id}: gate: ")) from error
-
-
-def _expanded(file: str, line: int, rule_id: str, pattern: str, lexicon: Lexicon, *, raw: bool) -> str:
-    try:
-        expanded = lexicon.expand(pattern)
-    except KeyError as error:
-        raise RuleError(file, line, f"{rule_id}: no list named {error.args[0]}") from error
-    return expanded if raw else f"{OPENING}{expanded}{CLOSING}"
 
 
 def _tried(rule: Rule, pattern: str) -> Any:

@@ -3,7 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from moderation.rules import Hit, Kind, Mode, Rule, RuleSet
+from moderation.rule import Kind, Mode, Rule
+from moderation.rules import Hit, RuleSet
 from moderation.scope import READINGS, Scene, Words, weigh
 from moderation.text import Folded
 from moderation.verdict import Severity

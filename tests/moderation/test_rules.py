@@ -7,7 +7,7 @@ import pytest
 
 from moderation import Pipeline, RuleError, load
 from moderation.pipeline import PROVED, digest_of, prove
-from moderation.rules import Mode
+from moderation.rule import Mode
 
 RULE = """
 [[rule]]

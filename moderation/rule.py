@@ -1,0 +1,69 @@
+"""What a rule is: one entry of a rule file, read and checked."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from moderation.verdict import Action, Category, Severity
+
+
+class Kind(StrEnum):
+    """What a rule speaks of: the author's risk, the room's content, or a part that others build on."""
+
+    SIGNAL = "signal"
+    ROOM = "room"
+    CUE = "cue"
+
+
+class Mode(StrEnum):
+    """Whether a rule acts, only looks on, or is not read."""
+
+    LIVE = "live"
+    SHADOW = "shadow"
+    OFF = "off"
+
+
+# How a context changes a signal; each rule names those that it heeds.
+CONTEXTS = frozenset(
+    ("negation", "denial", "past", "recovery", "quotation", "third_person", "question", "hyperbole",
+     "conditional", "education", "told", "reported", "helpline", "advised", "wish_of_dead",
+     "addressed")
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One entry of a rule file."""
+
+    id: str
+    kind: Kind
+    mode: Mode
+    text: str
+    tier: int
+    source: str
+    date: date
+    patterns: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    """Patterns that, where they overlap or touch a hit, undo it."""
+    facets: frozenset[str] = frozenset()
+    severity: Severity = Severity.NONE
+    category: Category | None = None
+    action: Action = Action.DELIVER
+    heeds: frozenset[str] = frozenset()
+    holds: str = ""
+    """For a signal: the id of the room rule whose sentence is told when this keeps the text from the room."""
+    needs: frozenset[str] = frozenset()
+    """For a compound: it hits when all these facets are there."""
+    after: frozenset[str] = frozenset()
+    """For a compound: facets that the author's recent messages must have had."""
+    heard: frozenset[str] = frozenset()
+    """For a compound: facets that the last messages of others must have had."""
+    across: bool = False
+    """Whether the facets of the author's recent messages count for `needs`; one must still be in this one."""
+    gate: str = ""
+    """What must stand in the text before the patterns are tried, for those that no word gives away."""
+    check: str = ""
+    place: tuple[str, int] = ("", 0)
+    """The file and line it was read from."""
+    match: tuple[str, ...] = ()
+    spare: tuple[str, ...] = ()
