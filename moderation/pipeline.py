@@ -154,6 +154,7 @@ class Pipeline:
         if mended is not None:
             self._read_mended(mended, folded, hits, modes, findings)
         if findings.facets:
+            self._read_late((folded, mended), modes, findings)
             compound(self.rules, modes, findings, whole)
         raw = self._classifier.raw(folded.plain if mended is None else mended.plain)
         if findings.severity < Severity.MODERATE:
@@ -190,6 +191,14 @@ class Pipeline:
         fresh = [hit for hit in self.rules.hits(mended.plain, folded.plain) if hit.rule not in seen]
         if fresh:
             read_hits(self.rules, self._words, modes, mended, fresh, findings)
+
+    def _read_late(self, forms: Sequence[Folded | None], modes: tuple[Mode, ...], findings: Findings) -> None:
+        """The cues that are tried only beside what they may complete, in each form of the text."""
+        beside = frozenset(findings.facets)
+        for one in forms:
+            if one is not None:
+                hits = self.rules.late_hits(one.plain, beside)
+                read_hits(self.rules, self._words, modes, one, hits, findings)
 
     def _in_context(
         self,
@@ -299,11 +308,13 @@ class Pipeline:
         modes, index = self.rules.all_live, self.rules.by_id[rule.id]
         folded = fold(example)
         findings = Findings([], set())
-        for one in (folded, self._mender.mend(folded)):
+        forms = (folded, self._mender.mend(folded))
+        for one in forms:
             if one is not None:
                 hits = self.rules.hits(one.plain) if rule.needs else self.rules.hits_of(index, one.plain)
                 read_hits(self.rules, self._words, modes, one, hits, findings)
         if rule.needs:
+            self._read_late(forms, modes, findings)
             compound(self.rules, modes, findings, (0, len(example)))
         return any(one.rule.id == rule.id for one in findings.found)
 

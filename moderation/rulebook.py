@@ -9,13 +9,13 @@ from typing import Any
 from moderation.checks import CHECKS
 from moderation.lexicon import CLOSING, OPENING, Lexicon, RuleError, line_of, parse, provenance
 from moderation.rule import CONTEXTS, Kind, Mode, Rule
-from moderation.rules import RuleSet
+from moderation.rules import RuleSet, facets_of
 from moderation.verdict import Action, Category, Severity
 
 _FIELDS = frozenset(
     ("id", "kind", "mode", "text", "tier", "source", "date", "patterns", "unless", "facets", "severity",
-     "category", "action", "heeds", "holds", "needs", "after", "heard", "across", "raw", "gate", "check",
-     "match", "spare")
+     "category", "action", "heeds", "holds", "needs", "after", "heard", "across", "late", "raw", "gate",
+     "check", "match", "spare")
 )  # fmt: skip
 _LISTS = ("patterns", "unless", "facets", "heeds", "needs", "after", "heard", "match", "spare")
 _HOST = re.compile(r"[a-z0-9\-]+(?:\.[a-z0-9\-]+)+\Z")
@@ -60,8 +60,13 @@ def _allowed(file: str, text: str, table: Any, profiles: Mapping[str, Any]) -> d
 
 def _references(rules: list[Rule]) -> None:
     ids = {rule.id for rule in rules}
-    facets = frozenset({"risk"}).union(*(rule.facets for rule in rules))
+    facets = facets_of(rules) | {"risk"}
+    late = facets_of(rule for rule in rules if rule.late)
     for rule in rules:
+        if rule.late and (rule.kind is not Kind.CUE or rule.gate):
+            raise RuleError(*rule.place, f"{rule.id}: only a cue without a gate can be late")
+        if rule.needs and rule.needs <= late:
+            raise RuleError(*rule.place, f"{rule.id}: needs a facet that some rule gives at once")
         if rule.holds and rule.holds not in ids:
             raise RuleError(*rule.place, f"{rule.id}: holds names no rule: {rule.holds}")
         lost = (rule.needs | rule.after | rule.heard) - facets
@@ -156,6 +161,7 @@ def _rule(entry: _Entry) -> Rule:
         after=frozenset(lists["after"]),
         heard=frozenset(lists["heard"]),
         across=bool(table.get("across", False)),
+        late=bool(table.get("late", False)),
         gate=entry.expanded(str(table.get("gate", "")), "gate: "),
         check=str(table.get("check", "")),
         place=(entry.file, entry.line),

@@ -1,9 +1,9 @@
 """All rules at work: compiled, behind gates, so that a text meets few of them; and where they hit."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any
 
 import re2
@@ -51,6 +51,7 @@ class RuleSet:
         self.all_live = (Mode.LIVE,) * len(rules)
         self.by_id = {rule.id: index for index, rule in enumerate(rules)}
         self.compounds = tuple(index for index, rule in enumerate(rules) if rule.needs)
+        self._late_for = _late_for(rules)
         self._owner: list[int] = []
         self._patterns: list[str] = []
         self._compiled: dict[int, Any] = {}
@@ -61,16 +62,19 @@ class RuleSet:
                 self._compiled[len(self._compiled)] = _tried(rule, pattern)
             for pattern in (*rule.unless, *filter(None, (rule.gate,))):
                 _tried(rule, pattern)
-        self._sieve, self._words = self._build()
+        self._sieve, self._words, self._late = self._build()
 
-    def _build(self) -> "tuple[_Sieve, WordGate]":
+    def _build(self) -> "tuple[_Sieve, WordGate, WordGate]":
         """The gates, each with a sieve behind it, the patterns that words give away, and a sieve for the rest."""
         shut: dict[int, str] = {}
+        late: dict[int, str] = {}
         gated: dict[str, list[tuple[int, str]]] = {}
         for index, rule in enumerate(self.rules):
             for pattern in rule.patterns:
                 number = len(self._owner)
-                if rule.gate:
+                if rule.late:
+                    late[number] = pattern
+                elif rule.gate:
                     gated.setdefault(rule.gate, []).append((number, pattern))
                 else:
                     shut[number] = pattern
@@ -79,7 +83,7 @@ class RuleSet:
         self._behind = [_Sieve(patterns) for patterns in gated.values()]
         words = WordGate(shut)
         rest = [(number, shut[number]) for number in words.open]
-        return _Sieve([*rest, *enumerate(gated, len(self._owner))]), words
+        return _Sieve([*rest, *enumerate(gated, len(self._owner))]), words, WordGate(late)
 
     def hits(self, plain: str, read: str = "") -> list[Hit]:
         """Where rules match a plain text. Raises RuntimeError when the filter itself gave up.
@@ -99,6 +103,19 @@ class RuleSet:
                 hits += self._within(plain, window)
         hits.sort(key=_place)
         return hits
+
+    def late_hits(self, plain: str, facets: Set[str]) -> list[Hit]:
+        """Where late cues match a plain text, of those that may complete a compound beside these facets."""
+        wanted: set[int] = set()
+        for here, cues in self._late_for:
+            if here <= facets:
+                wanted |= cues
+        if not wanted:
+            return []
+        encoded = plain.encode()
+        likely = chain(self._late.possible(plain), self._late.open)
+        hits = [hit for one in likely if self._owner[one] in wanted for hit in self._find(one, encoded)]
+        return sorted(_in_characters(hits, encoded), key=_place)
 
     def renew(self) -> None:
         """Compile each pattern anew, without what it has learned of texts that will not come again.
@@ -191,6 +208,22 @@ class RuleSet:
             else:
                 apart.append((first, last))
         return apart[::-1]
+
+
+def facets_of(rules: Iterable[Rule]) -> frozenset[str]:
+    """All facets that some of these rules give."""
+    return frozenset(facet for rule in rules for facet in rule.facets)
+
+
+def _late_for(rules: Sequence[Rule]) -> tuple[tuple[frozenset[str], frozenset[int]], ...]:
+    """For each compound that needs late cues: what else it needs, and the cues that then are tried."""
+    late = facets_of(rule for rule in rules if rule.late)
+    wanted: dict[frozenset[str], set[int]] = {}
+    for compound in (rule for rule in rules if rule.needs):
+        cues = {index for index, rule in enumerate(rules) if rule.late and rule.facets & compound.needs}
+        if cues:
+            wanted.setdefault(compound.needs - late, set()).update(cues)
+    return tuple((here, frozenset(cues)) for here, cues in wanted.items())
 
 
 class _Sieve:

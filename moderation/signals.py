@@ -55,7 +55,8 @@ def read_hits(
             readings = [name for name in rule.heeds if READINGS[name](scene)]
         severity = weigh(rule.severity, readings)
         if readings:
-            notes.append(f"{rule.id}: {', '.join(sorted(readings))}")
+            if rule.kind is not Kind.CUE:
+                notes.append(f"{rule.id}: {', '.join(sorted(readings))}")
             if severity is Severity.NONE:
                 continue
             if severity < rule.severity and rule.facets:

@@ -18,7 +18,8 @@ from tests.moderation_words import ANYTHING
 def _hidden(pipeline: Pipeline, text: str) -> list[str]:
     rules = pipeline.rules
     plain = fold(text).plain
-    shown = {*rules._words.possible(plain), *rules._words.open}
+    gates = (rules._words, rules._late)
+    shown = {number for gate in gates for number in (*gate.possible(plain), *gate.open)}
     return [
         rules.rules[rules._owner[number]].id
         for number, pattern in enumerate(rules._patterns)

@@ -64,6 +64,60 @@ def test_modes(bare: Path, mode: str, action: str, shadowed: int) -> None:
     assert not judgement.flag or mode == "live"
 
 
+CUES = """
+[[rule]]
+id = "cue.pear"
+kind = "cue"
+tier = 1
+source = "a test"
+date = 2026-11-27
+facets = ["pear"]
+patterns = ["pears?"]
+match = ["a pear"]
+
+[[rule]]
+id = "cue.ripe"
+kind = "cue"
+tier = 1
+source = "a test"
+date = 2026-11-27
+facets = ["ripe"]
+late = true
+heeds = ["quotation"]
+patterns = ["ripe"]
+match = ["ripe"]
+
+[[rule]]
+id = "room.ripe_pear"
+kind = "room"
+action = "hold"
+text = "No ripe pears in this room, please."
+tier = 1
+source = "a test"
+date = 2026-11-27
+needs = ["pear", "ripe"]
+match = ["this pear is ripe"]
+spare = ["this plum is ripe"]
+"""
+
+
+def test_a_late_cue_completes_a_compound(bare: Path) -> None:
+    """A late cue is tried beside what it may complete, in either order, and read in its context."""
+    pipeline = load(_with(bare, CUES))
+    assert pipeline.judge("so ripe, these pears").action == "hold"
+    assert pipeline.judge("pears, and ripe ones").action == "hold"
+    assert pipeline.judge('she said "ripe" of the pears').action == "deliver"
+
+
+def test_a_late_cue_is_not_tried_alone(bare: Path) -> None:
+    """What no compound waits for costs nothing and is not among the facets that later messages see."""
+    pipeline = load(_with(bare, CUES))
+    assert pipeline.rules.late_hits("so ripe", frozenset()) == []
+    assert pipeline.rules.hits("so ripe") == []
+    assert len(pipeline.rules.late_hits("so ripe", frozenset(("pear",)))) == 1
+    assert pipeline.judge("so ripe").reading.facets == frozenset()
+
+
 def test_the_longest_prefix_decides(copy: Path) -> None:
     """A profile turns groups of rules on and off by the beginning of their ids."""
     pipeline = load(_with(copy, RULE + '[profile.orchard]\n"room" = "off"\n"room.pear" = "shadow"\n'))
@@ -94,6 +148,8 @@ def test_the_longest_prefix_decides(copy: Path) -> None:
         (RULE.replace('text = "No pears in this room, please."', ""), "kind sentence"),
         (RULE.replace("tier = 1", 'tier = 1\nholds = "room.none"'), "holds"),
         (RULE.replace("tier = 1", 'tier = 1\nneeds = ["no_such"]'), "facet"),
+        (RULE.replace("tier = 1", "tier = 1\nlate = true"), "only a cue"),
+        (CUES.replace('needs = ["pear", "ripe"]', 'needs = ["ripe"]'), "at once"),
         (RULE.replace("tier = 1", 'tier = 1\nheeds = ["moon"]'), "moon"),
         (RULE.replace("tier = 1", 'tier = 1\ncheck = "moon"'), "moon"),
         (RULE.replace("tier = 1", "tier = 1\ncolour = 3"), "colour"),
