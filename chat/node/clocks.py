@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -142,9 +143,11 @@ class Clocks:
     async def _take(self, room: str, item: dict[str, Any], staff: Sequence[Staff], now: int) -> None:
         match item["kind"]:
             case "open":
+                staff = await self._with_topics(item["flag"], staff)
                 taken = opening(item["flag"], staff, may_page=self._may_page)
                 await self._call(room, item["flag"], taken, staff, is_opening=True)
             case "flag":
+                staff = await self._with_topics(item["flag"], staff)
                 waits = self._node.settings.review.clock_seconds[item["flag"]["severity"]]
                 taken = step(item["flag"], staff, waits, may_page=self._may_page, now=now)
                 await self._call(room, item["flag"], taken, staff, is_opening=False)
@@ -168,6 +171,15 @@ class Clocks:
         return bool(self._pager.targets)
 
     # ── calls ────────────────────────────────────────────────────────────────────────────────────
+
+    async def _with_topics(self, flag: Mapping[str, Any], staff: Sequence[Staff]) -> Sequence[Staff]:
+        """The same people, with the topics that they would rather not take, where the flag has any."""
+        if not flag["categories"]:
+            return staff
+        people = await asyncio.gather(*(self._node.people.person(one.id) for one in staff))
+        return [
+            replace(one, avoids=frozenset(person.avoids)) for one, person in zip(staff, people, strict=True)
+        ]
 
     async def _call(
         self, room: str, flag: dict[str, Any], taken: Taken, staff: Sequence[Staff], *, is_opening: bool

@@ -46,8 +46,9 @@ async def duty(node: Node, session: Session, command: Duty) -> Rota:
     if command.state is not None:
         for room, role in rooms.items():
             args = node.act_args(
-                session, role, "duty", least=Role.FACILITATOR.rank + 1, state=str(command.state)
-            )
+                session, role, "duty",
+                least=Role.FACILITATOR.rank + 1, state=str(command.state), staffing=node.staffing(room),
+            )  # fmt: skip
             refuse_unless_ok(await node.broker.act(room, args))
     looks = await asyncio.gather(
         *(node.broker.clock(room, {"op": "look", "most": 0}) for room in rooms)

@@ -84,6 +84,8 @@ class Staff:
     """What they said last, if anything."""
     is_here: bool = False
     """Whether they have a connection in the room, or one that watches it."""
+    avoids: frozenset[str] = frozenset()
+    """Topics that they would rather not take."""
 
     @property
     def is_reached(self) -> bool:
@@ -120,10 +122,15 @@ def standing(flag: Flag, now: int) -> Standing:
 
 
 def opening(flag: Flag, staff: Sequence[Staff], *, may_page: bool) -> Taken:
-    """The call at the moment in which a flag is raised."""
+    """The call at the moment in which a flag is raised.
+
+    Whoever would rather not take its topic is left out while a colleague hears it, and called once a clock was missed.
+    """
     taken = _call(flag, staff, 0, may_page=may_page)
+    spared = _spared(flag, staff)
+    to = tuple(one for one in taken.to if one not in spared) or taken.to
     return Taken(
-        1, taken.groups, taken.to, _cover(flag, staff), taken.is_page,
+        1, taken.groups, to, _cover(flag, staff), taken.is_page,
         None if taken.to or taken.is_page else "nobody",
     )  # fmt: skip
 
@@ -139,11 +146,13 @@ def step(flag: Flag, staff: Sequence[Staff], waits: Sequence[float], *, may_page
     if standing(flag, now).value >= call.unless.value and not flag.get("summons"):
         return Taken(at + 1, next_at=next_at)
     taken = _call(flag, staff, at, may_page=may_page)
-    is_reached = bool(taken.to or taken.is_page)
+    late = [one for one in _spared(flag, staff) if one not in taken.to] if at == 1 else []
+    to = (*taken.to, *late)
+    is_reached = bool(to or taken.is_page)
     tells = "late" if is_reached else "nobody"
     is_repeat = at > len(waits) or bool(flag["attended_by"])
     return Taken(
-        at + 1, taken.groups, taken.to, (), taken.is_page, None if is_repeat else tells, next_at
+        at + 1, taken.groups, to, (), taken.is_page, None if is_repeat else tells, next_at
     )  # fmt: skip
 
 
@@ -169,6 +178,13 @@ def _call(flag: Flag, staff: Sequence[Staff], at: int, *, may_page: bool) -> Tak
         if found.to or found.is_page:
             break
     return found
+
+
+def _spared(flag: Flag, staff: Sequence[Staff]) -> list[str]:
+    """Who of the opening call can be reached, and would rather not take the flag's topic."""
+    called = _of(_ladder(flag)[0].groups, flag, staff)
+    topics = frozenset(flag.get("categories", ()))
+    return [one.id for one in called if one.is_reached and topics & one.avoids]
 
 
 def _of(groups: Iterable[Group], flag: Flag, staff: Sequence[Staff]) -> list[Staff]:

@@ -187,7 +187,7 @@ async def test_a_signal_has_exactly_one_flag_over_kills(whom: str, tmp_path: Pat
     async with serving(tmp_path / "data") as server:
         async with server.client("facilitator", rooms=("*",)) as staff:
             await staff.call("set_room", room="evening-circle", locked=True)
-        authors = [Author(new_user("participant"), reach(25, 600), text=CRISIS) for _ in range(4)]
+        authors = [Author(new_user("participant"), reach(25, 625), text=CRISIS) for _ in range(4)]
         rooms = [ROOM, ROOM, "evening-circle", "evening-circle"]
         talks = [
             asyncio.create_task(

@@ -54,6 +54,28 @@ async def test_it_opens_with_staff_waits_for_them_and_closes_kindly(tmp_path: Pa
         assert acts == ["unstaffed", "close_unstaffed"]
 
 
+async def test_a_break_counts_as_absence_after_the_grace_time(tmp_path: Path) -> None:
+    """They are in the room, but nobody can count on them: until one of staff says otherwise, or another comes."""
+    needs = {"needs_staff": "true", "grace_seconds": "1", "unstaffed_close_seconds": "0"}
+    async with quick(tmp_path, **needs) as (a, b, _), b.client("facilitator") as fay, a.client() as ana:
+        await fay.call("duty", state="break")
+        await fay.call("duty", state="on_duty")
+        with behind(a) as store:
+            assert store.zscore(f"hearth:{{{ROOM}}}:clocks", "staff:gone") is None
+        await fay.call("duty", room=ROOM, state="break")
+        await wait_until(lambda: bool(notices(ana, "unstaffed")), 15)
+        async with a.client(join=None) as newcomer:
+            assert (await newcomer.ask("join", room=ROOM))["code"] == "room_closed"
+            async with b.client("facilitator") as gus:
+                await wait_until(lambda: bool(notices(ana, "staffed")))
+                await newcomer.join()
+                await gus.call("duty", state="off")
+                await wait_until(lambda: len(notices(ana, "unstaffed")) == 2, 15)
+        await fay.call("duty", state="on_duty")
+        await wait_until(lambda: len(notices(ana, "staffed")) == 2)
+        assert changes(ana, slow_mode=0) == 2
+
+
 async def test_whoever_was_there_may_come_back_while_it_waits(tmp_path: Path) -> None:
     """A lost line is no reason to be left outside; and staff who return in time change nothing."""
     needs = {"needs_staff": "true", "grace_seconds": "1", "unstaffed_close_seconds": "0"}

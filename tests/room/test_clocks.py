@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -71,6 +72,24 @@ def test_each_missed_clock_calls_the_next_and_is_told(
         assert (taken.to, taken.is_page, taken.tells, taken.step) == (to, is_page, "late", number + 1)
         if number < len(calls):
             assert taken.next_at == calls[number][0]
+
+
+def test_whoever_avoids_the_topic_is_called_when_nobody_has_come() -> None:
+    """Not while a colleague hears the opening; at once where there is none, whatever the severity."""
+    fay = replace(FAY, avoids=frozenset({"suicide"}))
+    for severity, waits in WAITS.items():
+        about = flag(severity, categories=["suicide", "self_harm"])
+        assert opening(about, (fay, MIA), may_page=True).to == ("mia",)
+        missed = step(about, (fay, MIA), waits, may_page=True, now=0)
+        assert missed.to == ("mia", "fay")
+        assert opening(about, (fay, ADA), may_page=True).to == ("fay",)
+        assert opening(flag(severity, categories=["abuse"]), (fay, MIA), may_page=True).to == ("fay", "mia")
+        second = step({**about, "step": 2}, (fay, MIA, ADA), waits, may_page=True, now=0)
+        assert "fay" not in second.to
+    alone = step(flag("high", categories=["suicide"]), (fay,), WAITS["high"], may_page=False, now=0)
+    assert (alone.to, alone.tells) == (("fay",), "late")
+    away = replace(fay, duty=DutyState.BREAK)
+    assert opening(flag("high", categories=["suicide"]), (away,), may_page=False).tells == "nobody"
 
 
 def test_the_last_call_is_repeated_ever_more_seldom_and_told_no_more() -> None:

@@ -226,12 +226,13 @@ function ops.card()
   tell(arg.user, arg.event)
 end
 
--- state: what somebody of staff says of their duty in this room
+-- state: what somebody of staff says of their duty in this room;  staffing: as above `mind_staff`, or nothing
 function ops.duty()
   local said = {name = arg.by.name, role = arg.by.role, state = arg.state, at = now}
   redis.call('HSET', P .. 'duty', arg.by.id, cmsgpack.pack(said))
   audit('duty', {state = arg.state})
   tell_reached()
+  mind_staff()
   if arg.state == 'on_duty' or arg.state == 'on_call' then hear_unheard() end
 end
 

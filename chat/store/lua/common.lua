@@ -328,6 +328,44 @@ local function deliver(op, body, target)
   return seq
 end
 
+-- Whether somebody of staff is in the room who has not said that they are off or on a break.
+local function has_staff()
+  for _, bytes in ipairs(redis.call('HVALS', P .. 'here')) do
+    local who = cmsgpack.unpack(bytes).who
+    if who.role ~= 'participant' then
+      local said = redis.call('HGET', P .. 'duty', who.id)
+      local state = said and cmsgpack.unpack(said).state
+      if state ~= 'off' and state ~= 'break' then return true end
+    end
+  end
+  return false
+end
+
+-- A room that needs staff (`staffing`: {grace (ms), back (an event)}): its clock begins when the last of them goes, or
+-- says that they do, and all is undone when one comes.
+local function mind_staff()
+  if not arg.staffing then return end
+  local room = hash('room')
+  if not has_staff() then
+    if not room.unstaffed then
+      redis.call('HSET', P .. 'room', 'unstaffed', now)
+      due('staff', 'gone', now + arg.staffing.grace)
+    end
+    return
+  end
+  undue('staff', 'gone')
+  redis.call('HDEL', P .. 'room', 'unstaffed', 'thinned', 'slow_before', 'slow_since', 'asleep')
+  if not room.thinned then return end
+  local event = {type = 'room_changed', room = arg.room, slow_mode = tonumber(room.slow_mode)}
+  if room.slow_mode == room.slow_since then  -- what staff have set meanwhile stays
+    redis.call('HSET', P .. 'room', 'slow_mode', room.slow_before)
+    event.slow_mode = tonumber(room.slow_before)
+  end
+  if room.asleep then event.closed = false end
+  say(cmsgpack.pack(event))
+  publish('all', 0, arg.staffing.back)
+end
+
 local function refused(code, wait, by)
   return cmsgpack.pack({code = code, wait = wait, by = by})
 end

@@ -38,37 +38,6 @@ end
 
 local function is_staff(at) return at.who.role ~= 'participant' end
 
-local function has_staff()
-  for _, bytes in ipairs(redis.call('HVALS', here_key)) do
-    if is_staff(cmsgpack.unpack(bytes)) then return true end
-  end
-  return false
-end
-
--- A room that needs staff: its clock begins when the last of them goes, and all is undone when one comes.
-local function mind_staff()
-  if not arg.staffing then return end
-  local room = hash('room')
-  if not has_staff() then
-    if not room.unstaffed then
-      redis.call('HSET', P .. 'room', 'unstaffed', now)
-      due('staff', 'gone', now + arg.staffing.grace)
-    end
-    return
-  end
-  undue('staff', 'gone')
-  redis.call('HDEL', P .. 'room', 'unstaffed', 'thinned', 'slow_before', 'slow_since', 'asleep')
-  if not room.thinned then return end
-  local event = {type = 'room_changed', room = arg.room, slow_mode = tonumber(room.slow_mode)}
-  if room.slow_mode == room.slow_since then  -- what staff have set meanwhile stays
-    redis.call('HSET', P .. 'room', 'slow_mode', room.slow_before)
-    event.slow_mode = tonumber(room.slow_before)
-  end
-  if room.asleep then event.closed = false end
-  say(cmsgpack.pack(event))
-  publish('all', 0, arg.staffing.back)
-end
-
 -- Whether a participant has to wait until staff are there. Whoever was in when they went may come back.
 local function has_to_wait(me, room)
   if not arg.staffing or has_staff() then return false end
