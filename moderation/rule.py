@@ -63,7 +63,9 @@ class Rule:
     late: bool = False
     """For a cue: it is tried only where a compound has all that it needs but for cues that are late."""
     gate: str = ""
-    """What must stand in the text before the patterns are tried, for those that no word gives away."""
+    """What must stand in the text before the patterns are tried: a second facet, or what no word gives away."""
+    bar: str = ""
+    """What must stand nowhere in the text: words by which the whole of it means well."""
     check: str = ""
     place: tuple[str, int] = ("", 0)
     """The file and line it was read from."""

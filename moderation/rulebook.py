@@ -15,7 +15,7 @@ from moderation.verdict import Action, Category, Severity
 _FIELDS = frozenset(
     ("id", "kind", "mode", "text", "tier", "source", "date", "patterns", "unless", "facets", "severity",
      "category", "action", "heeds", "holds", "needs", "after", "heard", "across", "late", "raw", "gate",
-     "check", "match", "spare")
+     "check", "match", "spare", "bar")
 )  # fmt: skip
 _LISTS = ("patterns", "unless", "facets", "heeds", "needs", "after", "heard", "match", "spare")
 _HOST = re.compile(r"[a-z0-9\-]+(?:\.[a-z0-9\-]+)+\Z")
@@ -163,6 +163,7 @@ def _rule(entry: _Entry) -> Rule:
         across=bool(table.get("across", False)),
         late=bool(table.get("late", False)),
         gate=entry.expanded(str(table.get("gate", "")), "gate: "),
+        bar=entry.expanded(str(table.get("bar", "")), "bar: "),
         check=str(table.get("check", "")),
         place=(entry.file, entry.line),
         match=lists["match"],

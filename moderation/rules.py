@@ -28,7 +28,7 @@ class Hit:
 
 
 _END = END.encode()
-_LEAD = frozenset(b" \n,(:")
+_LEAD = frozenset(b" \n,(:;.!?")
 
 
 class RuleSet:
@@ -56,11 +56,12 @@ class RuleSet:
         self._patterns: list[str] = []
         self._compiled: dict[int, Any] = {}
         self._unless: dict[int, tuple[Any, ...]] = {}
+        self._bars: dict[int, Any] = {}
         self._behind: list[_Sieve] = []
         for rule in rules:
             for pattern in rule.patterns:
                 self._compiled[len(self._compiled)] = _tried(rule, pattern)
-            for pattern in (*rule.unless, *filter(None, (rule.gate,))):
+            for pattern in (*rule.unless, *filter(None, (rule.gate, rule.bar))):
                 _tried(rule, pattern)
         self._sieve, self._words, self._late = self._build()
 
@@ -130,6 +131,7 @@ class RuleSet:
         """Give back the memory of what was compiled."""
         self._compiled.clear()
         self._unless.clear()
+        self._bars.clear()
 
     def _within(self, plain: str, window: Window) -> list[Hit]:
         """The hits of patterns that words give away, which begin where a window answers for them."""
@@ -176,6 +178,8 @@ class RuleSet:
             if start == end:
                 continue
             if vetoes is None:
+                if self._barred(owner, encoded):
+                    return
                 vetoes = self._vetoes(owner, encoded)
             while vetoes and vetoes[-1][1] + 1 < start:
                 vetoes.pop()
@@ -193,6 +197,15 @@ class RuleSet:
         """Compile a pattern."""
         compiled = self._compiled[pattern] = _made(self._patterns[pattern])
         return compiled
+
+    def _barred(self, owner: int, encoded: bytes) -> bool:
+        """Whether words stand in the text by which the rule has nothing to say of it."""
+        if not self.rules[owner].bar:
+            return False
+        compiled = self._bars.get(owner)
+        if compiled is None:
+            compiled = self._bars[owner] = _made(self.rules[owner].bar)
+        return compiled.search(encoded) is not None
 
     def _vetoes(self, owner: int, encoded: bytes) -> list[tuple[int, int]]:
         """Where the rule is undone, apart from each other, the first last."""
@@ -278,7 +291,7 @@ def _mode_of(rule: Rule, modes: Mapping[str, Mode]) -> Mode:
 
 def _tried(rule: Rule, pattern: str) -> Any:
     """A pattern compiled; RuleError where it is none, or one that says nothing."""
-    part = "gate: " if pattern == rule.gate else ""
+    part = {rule.bar: "bar: ", rule.gate: "gate: "}.get(pattern, "")
     try:
         compiled = _made(pattern)
     except re2.error as error:

@@ -159,6 +159,7 @@ def test_the_longest_prefix_decides(copy: Path) -> None:
         (RULE.replace("tier = 1", 'tier = 1\ngate = "pear("'), "gate"),
         (RULE.replace("tier = 1", 'tier = 1\ngate = "<fruits>"'), "gate: no list named fruits"),
         (RULE.replace("tier = 1", 'tier = 1\ngate = "plum"'), "must match but does not"),
+        (RULE.replace("tier = 1", 'tier = 1\nbar = "pear("'), "bar: "),
         (RULE.replace("tier = 1", 'tier = 1\nunless = ["pears("]'), "room.pear"),
         (RULE.replace("tier = 1", 'tier = 1\nunless = ["pears"]'), "must match but does not"),
         (RULE.replace('patterns = ["pears?"]', 'patterns = "pears?"'), "patterns must be a list"),
@@ -213,6 +214,14 @@ def test_what_stands_behind_a_gate(bare: Path) -> None:
     pipeline = load(_with(bare, rule))
     assert pipeline.judge("they eat pears").action == "block"
     assert pipeline.judge("two pears").action == "deliver"
+
+
+def test_what_bars_a_rule(bare: Path) -> None:
+    """Where the words that bar a rule stand, anywhere in the text, it has nothing to say."""
+    rule = RULE.replace("tier = 1", 'tier = 1\nbar = "allerg"')
+    pipeline = load(_with(bare, rule))
+    assert pipeline.judge("I like pears").action == "block"
+    assert pipeline.judge("I like pears. I am allergic to them, though").action == "deliver"
 
 
 def test_a_pattern_may_end_in_a_mark(bare: Path) -> None:
