@@ -31,19 +31,20 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         description="Judge one text (or standard input) as the server would, and say why.",
     )
     parser.add_argument("text", nargs="?", metavar="TEXT", help="the text; without it standard input is read")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line in, one out")
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object a line in, one out; exits 1 after a bad one"
+    )
     parser.add_argument("--config", type=Path, help="folder with rooms, rules, words and lists")
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge what is given. 0 also where the judgement is to hold."""
+    """Judge what is given. 0 also where the judgement is to hold; 1 where a line could not be judged."""
     config = args.config or default_config()
     pipeline = load(config)
     if args.json:
         lines = [json.dumps({"text": args.text}).encode()] if args.text is not None else sys.stdin.buffer
-        answer_lines(pipeline, profiles(config), lines, sys.stdout)
-        return 0
+        return 1 if answer_lines(pipeline, profiles(config), lines, sys.stdout) else 0
     text = args.text
     if text is None:
         text = sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\n")
@@ -62,15 +63,18 @@ def profiles(config: Path) -> Mapping[str, str]:
 
 def answer_lines(
     pipeline: Pipeline, rooms: Mapping[str, str], lines: Iterable[bytes] | BinaryIO, out: TextIO
-) -> None:
-    """One answer a line, written as soon as it is known; a line that cannot be read gets an error."""
+) -> int:
+    """One answer a line, written as soon as it is known; a line that cannot be read gets an error. How many did."""
+    bad = 0
     for line in lines:
         try:
             answer = judge_line(pipeline, rooms, line)
         except LineError as error:
             answer = {"error": str(error)}
+            bad += 1
         out.write(json.dumps(answer) + "\n")
         out.flush()
+    return bad
 
 
 def judge_line(pipeline: Pipeline, rooms: Mapping[str, str], line: bytes) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from chat.cli.backup import key_file
 from chat.cli.chain import chain, outside
 from chat.cli.finding import Finding, State, ok, warn, wrong
+from chat.cli.whole import audit
 from chat.config import ConfigError
 from chat.room.care import load_care
 from chat.settings import Settings, load_rooms, unknown_variables
@@ -30,7 +31,7 @@ from chat.store.checks import Identity, Server, look_at_store
 from chat.store.directory import Directory, Running, is_alive
 from chat.store.embedded import EmbeddedStore
 from chat.store.process import find_server
-from chat.tokens import load_key
+from chat.tokens import Key, load_key
 from moderation import RuleError, load
 
 PYTHON = (3, 11)
@@ -207,10 +208,11 @@ def store(settings: Settings) -> Iterator[Finding]:
 
 def look(settings: Settings, url: str, place: str) -> Iterator[Finding]:
     """A running store."""
-    fingerprint = ""
+    mine: Key | None = None
     with contextlib.suppress(ConfigError):
         if key_file(settings).exists():
-            fingerprint = load_key(settings.data, settings.key_file).fingerprint
+            mine = load_key(settings.data, settings.key_file)
+    fingerprint = mine.fingerprint if mine else ""
     try:
         server, identity, calls = asyncio.run(_look(settings, url, fingerprint))
     except StoreRefused as error:
@@ -222,6 +224,8 @@ def look(settings: Settings, url: str, place: str) -> Iterator[Finding]:
     else:
         yield warn("store", f"{says}, keeps nothing over its own restart", "set appendonly yes there")
     yield from chain(settings, calls)
+    if mine is not None and identity.fingerprint:
+        yield from audit(settings, url, mine)
 
 
 async def _look(settings: Settings, url: str, fingerprint: str) -> tuple[Server, Identity, Chain]:

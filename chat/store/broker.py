@@ -42,6 +42,10 @@ class Broker:
         self._canary = canary(node)
         self._background: set[asyncio.Task[None]] = set()
 
+    async def open_to_read(self) -> None:
+        """Connect for reads alone: nothing is loaded, kept or heard. Raises Unavailable."""
+        await self._calls.open()
+
     async def open(self) -> None:
         """Connect both links. Raises Unavailable where the store does not answer."""
         self._calls.on_up = self._calls_up

@@ -93,6 +93,10 @@ class Review:
                 low = middle + 1
         return low
 
+    async def trail_length(self, room: str) -> int:
+        """How many entries a trail counts."""
+        return int(await self._ask("HGET", in_room(room, "heads"), ":audit") or 0)
+
     async def trail(self, room: str) -> Args:
         """A whole trail as it stands now, bytes and all: what `chat.room.trail.Trail` holds."""
         (n, chain, sealed), kept, words = await self._together(

@@ -19,6 +19,16 @@ def pipeline() -> Pipeline:
     return load(default_config())
 
 
+def test_a_bad_line_is_told_by_the_exit_code(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After the others have been answered."""
+    for text, code in (('{"text": "a"}\nno\n{"text": "b"}\n', 1), ('{"text": "a"}\n', 0)):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+        assert main(["check", "--json"]) == code
+        assert len(capsys.readouterr().out.splitlines()) == text.count("\n")
+
+
 def _answers(pipeline: Pipeline, *lines: bytes) -> list[Any]:
     out = io.StringIO()
     answer_lines(pipeline, {"": "default", "quiet": "gentle"}, lines, out)
