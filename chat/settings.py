@@ -123,6 +123,9 @@ class Review(Part):
     lease_seconds: Annotated[float, Field(ge=1, le=86_400)] = 120
     break_after: Annotated[int, Field(ge=0, le=1_000)] = 12
     safeguarding: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")], ...] = ()
+    child_rules: tuple[Annotated[str, Field(pattern=r"^[a-z0-9_.-]{1,64}$")], ...] = (
+        "abuse.child", "abuse.of_child",
+    )  # fmt: skip
     evidence_days: Annotated[float, Field(ge=0, le=366)] = 30
     rewrite_seconds: Annotated[float, Field(gt=0, le=86_400)] = 600
     anchor_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60

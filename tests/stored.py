@@ -79,7 +79,7 @@ class Scene:
         event |= {"target": more["target"]} if op == "edit" else {"from": who.member}
         args: Args = {
             "op": op, "user": who.id, "role": who.role, "issued": who.issued, "verdict": verdict,
-            "body": pack(event) if kind else b"", "due": 60, "burst": 5, "interval": 0, "receipt": DAY,
+            "body": pack(event) if kind else b"", "due": 60, "leads": [], "burst": 5, "interval": 0, "receipt": DAY,
             "crisis": severity in ("moderate", "high", "imminent"), "replaced_text": "replaced",
             "answer": pack({"type": "posted", "key": key or "", "verdict": verdict}),
         }  # fmt: skip

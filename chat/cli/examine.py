@@ -56,7 +56,7 @@ def examine(read_settings: Callable[[], Settings]) -> Iterator[Finding]:
     yield ok("settings", f"{settings.folder}")
     for name in unknown_variables():
         yield warn("settings", f"{name} is set, and no setting is called so", "mend its name, or unset it")
-    yield from content(settings.folder)
+    yield from content(settings)
     yield from key(settings)
     yield from directory(settings)
     yield from outside(settings)
@@ -73,8 +73,9 @@ def python() -> Finding:
     return ok("python", version)
 
 
-def content(folder: Path) -> Iterator[Finding]:
+def content(settings: Settings) -> Iterator[Finding]:
     """Rooms, rules and the words and lines of care, as a server would read them."""
+    folder = settings.folder
     try:
         rooms = load_rooms(folder)
     except ConfigError as error:
@@ -87,6 +88,8 @@ def content(folder: Path) -> Iterator[Finding]:
         yield from (wrong("rules", line, "mend this line") for line in str(error).splitlines())
     else:
         yield ok("rules", f"proved, {pipeline.digest[:12]}")
+        for name in sorted({*settings.review.child_rules} - {rule.id for rule in pipeline.rules.rules}):
+            yield warn("rules", f"review.child_rules names {name}, and no rule is called so", "mend its name")
     try:
         care = load_care(folder)
     except ConfigError as error:

@@ -351,7 +351,7 @@ def _args(node: Node, said: Said, body: bytes, *, waits: bool) -> dict[str, Any]
     card = support_for(node, room, said.caller, judgement, severity, said.key, held=not is_delivered)
     reasons = _reasons(judgement, waits=waits, is_delivered=is_delivered)
     is_flagged = said.op == "help" or not is_delivered or judgement.flag
-    flag = _flag(said, severity) if is_flagged else None
+    flag = _flag(node, said, severity) if is_flagged else None
     held = None
     if not is_delivered and said.op != "help" and flag is not None:
         held = pack(
@@ -408,9 +408,10 @@ def _args(node: Node, said: Said, body: bytes, *, waits: bool) -> dict[str, Any]
     if flag is not None:
         args["flag"] = msgspec.to_builtins(flag)
     elif severity >= Severity.MODERATE:
-        args["flag"] = msgspec.to_builtins(_flag(said, severity))
+        args["flag"] = msgspec.to_builtins(_flag(node, said, severity))
     if "flag" in args:
         args["due"] = node.settings.review.due_seconds[severity.word]
+        args["leads"] = list(node.settings.review.safeguarding)
         if severity >= Severity.MODERATE:
             args["wait"] = int(node.settings.review.clock_seconds[severity.word][0] * 1000)
     if said.op == "post" and severity >= Severity.LOW and is_delivered and room.policy.answer_seconds:
@@ -433,9 +434,12 @@ def _reasons(judgement: Judgement, *, waits: bool, is_delivered: bool) -> list[R
     return list(found.values()) or None if not is_delivered or judgement.action is Action.MASK else None
 
 
-def _flag(said: Said, severity: Severity) -> FlagEvent:
+def _flag(node: Node, said: Said, severity: Severity) -> FlagEvent:
     """What staff see. Below high, parts that were masked are kept nowhere."""
     judgement = said.judgement
+    is_of_child = judgement.crisis and any(
+        reason.rule in node.settings.review.child_rules for reason in judgement.reasons
+    )
     original = severity >= Severity.HIGH or judgement.action is not Action.MASK
     return FlagEvent(
         flag=new_flag_id(said.room.id),
@@ -462,6 +466,8 @@ def _flag(said: Said, severity: Severity) -> FlagEvent:
         due_at=0,
         reports=[],
         attended_by=[],
+        route="safeguarding" if is_of_child else None,
+        routed_by="rule" if is_of_child else None,
     )
 
 

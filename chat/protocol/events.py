@@ -472,6 +472,8 @@ class FlagEvent(Frame, tag="flag", kw_only=True):
     """A second opinion that was asked for: `by`, `at`, and `answered_by`."""
     route: str | None = None
     """`safeguarding`: a child may be at risk."""
+    routed_by: str | None = None
+    """`rule`: it was sent there by what the text says, and anybody may take it still."""
     evidence_until: int | None = None
     """How long staff can open the text that was put aside when it was decided."""
     appeal: str | None = None

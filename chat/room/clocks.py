@@ -157,7 +157,12 @@ def step(flag: Flag, staff: Sequence[Staff], waits: Sequence[float], *, may_page
 
 
 def _ladder(flag: Flag) -> tuple[Call, ...]:
-    return LADDERS[Severity.of(flag["severity"])]
+    severity = Severity.of(flag["severity"])
+    if flag.get("route") != "safeguarding":
+        return LADDERS[severity]
+    # A child may be at risk: grave at least, and supervisors hear it with all others.
+    first, *later = LADDERS[max(severity, Severity.HIGH)]
+    return (Call((*first.groups, Group.SUPERVISORS), first.is_page), *later)
 
 
 def _next(flag: Flag, at: int, waits: Sequence[float], now: int) -> int:

@@ -59,6 +59,19 @@ def test_a_fresh_installation_is_well_and_stays_untouched(
     assert "not running" in store["found"]
 
 
+def test_a_rule_about_children_that_is_none_is_told(
+    config: Path, tmp_path: Path, free: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The shipped ones are there."""
+    words = ("--config", config, "--data", tmp_path / "data", "--port", free)
+    assert len(of(doctor(capsys, *words)[1], "rules")) == 1
+    text = (config / "server.toml").read_text()
+    (config / "server.toml").write_text(text.replace('"abuse.of_child"', '"abuse.gone"'))
+    code, findings = doctor(capsys, *words)
+    assert code == 0
+    assert "abuse.gone" in of(findings, "rules")[1]["found"]
+
+
 def test_wrong_settings_end_it_with_what_to_mend(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (config / "server.toml").write_text('port = "many"\nfysnc = "always"\n')
     code, findings = doctor(capsys, "--config", config)

@@ -53,6 +53,24 @@ async def test_a_break_is_suggested_after_heavy_reading(stage: Stage) -> None:
     assert (await mo.hears("notice", code="break"))["text"]
 
 
+async def test_a_child_at_risk_is_seen_as_such_and_the_supervisor_called(stage: Stage) -> None:
+    """By what the text says, without anybody sending it on."""
+    fay, ada, ana = [
+        await stage.person(name, role)
+        for name, role in (("Fay", "facilitator"), ("Ada", "admin"), ("Ana", "participant"))
+    ]
+    for who in (fay, ada):
+        await who.ask("watch", rooms=[stage.room], room=None)
+    await ana.say("he beats the kids when he is drunk")
+    flag = await fay.hears("flag")
+    assert (flag["route"], flag["routed_by"]) == ("safeguarding", "rule")
+    assert (await ada.hears("notice", code="call"))["flag"] == flag["flag"]
+    await fay.hears("notice", code="call", flag=flag["flag"])
+    await ana.say("my husband hits me")
+    await wait_until(lambda: len(fay.heard("flag", rev=1)) == 2)
+    assert "route" not in fay.heard("flag", rev=1)[1]
+
+
 async def test_a_flag_is_handed_over_live(stage: Stage) -> None:
     mo, nia, ana = [
         await stage.person(name, role)

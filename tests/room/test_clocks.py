@@ -92,6 +92,18 @@ def test_whoever_avoids_the_topic_is_called_when_nobody_has_come() -> None:
     assert opening(flag("high", categories=["suicide"]), (away,), may_page=False).tells == "nobody"
 
 
+@pytest.mark.parametrize("severity", WAITS)
+def test_of_a_child_at_risk_the_supervisor_hears_at_once(severity: str) -> None:
+    """With all others, and at each missed clock people outside are called."""
+    about = flag(severity, route="safeguarding")
+    taken = opening(about, ALL, may_page=True)
+    assert (taken.to, taken.is_page) == (("fay", "mia", "ada"), severity == "imminent")
+    missed = [
+        step({**about, "step": number}, ALL, WAITS[severity], may_page=True, now=0) for number in (1, 2, 3)
+    ]
+    assert [(one.to, one.is_page) for one in missed] == [(("mia",), True), *[(("ada",), True)] * 2]
+
+
 def test_the_last_call_is_repeated_ever_more_seldom_and_told_no_more() -> None:
     gaps = []
     for number in range(2, 12):

@@ -9,6 +9,7 @@
 --        flag     the flag to raise, without rev and times, or nothing;  due: seconds until somebody should be there
 --                 wait: ms until the first call after the opening one
 --        reply_within  ms within which somebody should have replied to a delivered post that shows distress, or nothing
+--        leads    who safeguard children, where the flag has that route
 --        crisis   whether the text carries a crisis signal
 --        support, held   private events for the author, or nothing;  unseen: the support that a refused text gets,
 --                 which does not say that the room sees it
@@ -122,6 +123,15 @@ local function deepen(flag, by)
   flag.severity, flag.due_at = by.severity, math.min(flag.due_at, now + arg.due * 1000)
 end
 
+-- A text that tells of a child at risk sends its flag to those who safeguard children, once.
+local function route(flag, by)
+  if not by.route or (flag.route and flag ~= by) then return end
+  flag.route, flag.routed_by = by.route, by.routed_by
+  if #arg.leads > 0 then
+    notify(flag.author, {code = 'safeguarding', to = arg.leads, flag = flag.flag, severity = flag.severity})
+  end
+end
+
 -- Put this text among those of a flag, which is then as grave, and as soon due, as the gravest of them.
 local function join(flag, place)
   local by = arg.flag
@@ -129,6 +139,7 @@ local function join(flag, place)
   flag.also[place or #flag.also + 1] = {key = arg.key or '', at = now, rev = flag.rev + 1, severity = by.severity,
     text = by.text, reasons = by.reasons}
   if SEVERITY[by.severity] > SEVERITY[flag.severity] then deepen(flag, by) end
+  route(flag, by)
   keep_flag(flag)
   return flag.flag
 end
@@ -186,6 +197,7 @@ local function raise(verdict, seq)
       elseif SEVERITY[flag.severity] > SEVERITY[earlier.severity] then
         deepen(earlier, flag)
       end
+      route(earlier, flag)
     end
     if earlier.state == 'decided' and (not is_same or verdict == 'held' or verdict == 'blocked') then
       earlier.state, earlier.decision, earlier.text = 'open', nil, flag and flag.text or text
@@ -198,6 +210,7 @@ local function raise(verdict, seq)
   else
     local others = verdict == 'refused' and not known and crowded(flag)
     if others then return join(others), true end
+    route(flag, flag)
     flag.state, flag.opened_at = 'open', now
     flag.due_at = now + arg.due * 1000
     flag.verdict, flag.seq = verdict, seq

@@ -54,9 +54,9 @@ function ops.attend()
   audit('attend', {flag = id, user = flag.author.id})
 end
 
--- What was routed to those who safeguard children is theirs, where there are any.
+-- What somebody routed to those who safeguard children is theirs, where there are any.
 local function is_anothers()
-  if flag.route ~= 'safeguarding' or #arg.leads == 0 or rank >= RANK.admin then return false end
+  if flag.route ~= 'safeguarding' or flag.routed_by or #arg.leads == 0 or rank >= RANK.admin then return false end
   for _, lead in ipairs(arg.leads) do
     if lead == arg.by.id then return false end
   end
@@ -298,7 +298,7 @@ local MOST_NOTES = 50
 
 -- A child may be at risk: grave, due now, and for those who are named for it.
 local function safeguard()
-  flag.route, flag.due_at = 'safeguarding', now
+  flag.route, flag.routed_by, flag.due_at = 'safeguarding', nil, now
   if SEVERITY[flag.severity] < SEVERITY.high then flag.severity = 'high' end
   release_claim(flag)
   summon()

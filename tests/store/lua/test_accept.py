@@ -7,9 +7,11 @@ import msgpack
 import pytest
 from redis.asyncio import Redis
 
+from chat.store.broker import Broker
 from chat.store.keys import in_room
 from chat.store.review import Review
 from tests.stored import ADA, ANN, BEN, FAY, HELD, MAX, MIA, Scene, Who, flag_of, only_flag
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio
 
@@ -342,6 +344,47 @@ async def test_a_joined_text_that_asks_for_a_sanction_allows_one(scene: Scene) -
     assert (await scene.decide(MIA, flags[4], "mute"))["code"] == "forbidden"
     await scene.post(ANN, "rude", "you idiot", severity="moderate", risk=False)
     assert "code" not in await scene.decide(MIA, flags[4], "mute")
+
+
+CHILD = {"route": "safeguarding", "routed_by": "rule"}
+
+
+async def test_a_text_about_a_child_at_risk_goes_to_those_who_safeguard(
+    scene: Scene, review: Review, broker: Broker
+) -> None:
+    """By itself and once, also when it joins a flag or its text becomes such a one; anybody may take it."""
+    heard: list[dict[str, Any]] = []
+    up = asyncio.Event()
+    broker.subscribe(scene.room, "staff", lambda _, event: heard.append(msgpack.unpackb(event)), up.set)
+    await up.wait()
+
+    async def say(key: str, text: str, **more: Any) -> Any:
+        flag = {**scene.flag(ANN, text, "moderate"), **more.pop("flag", CHILD)}
+        return await scene.post(
+            ANN, key, text, flag=flag, crisis=True, support=b"\x80", leads=["max"], **more
+        )
+
+    def told() -> list[Any]:
+        return [event["to"] for event in heard if event.get("code") == "safeguarding"]
+
+    await say("k", "she is six", verdict="held")
+    flag = await only_flag(scene, review)
+    assert (flag["route"], flag["routed_by"], flag["severity"]) == ("safeguarding", "rule", "moderate")
+    await wait_until(lambda: told() == [["max"]])
+    assert "flag" in await scene.review(MIA, "claim", flag["flag"], leads=["max"])
+    await scene.review(FAY, "note", flag["flag"], least=2, note="it is so", ask="safeguarding", leads=["max"])
+    assert (await scene.review(MIA, "claim", flag["flag"], leads=["max"]))["code"] == "forbidden"
+    await wait_until(lambda: told() == [["max"]] * 2)
+    await scene.set(locked="1")
+    for number in range(6):
+        await say(f"r{number}", f"dark {number}", flag={})
+    assert len(await review.flags_of(scene.room, "ann", 99)) == 6
+    joined = (await say("r7", "she is six"))["flag"]
+    await say("r8", "so is he")
+    found = await flag_of(scene, review, joined)
+    assert (found["route"], len(found["also"])) == ("safeguarding", 3)
+    await wait_until(lambda: told() == [["max"]] * 3)
+    broker.unsubscribe(scene.room, "staff")
 
 
 async def test_no_flag_for_a_stranger(scene: Scene, review: Review) -> None:
