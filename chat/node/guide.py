@@ -40,9 +40,9 @@ REACT_EVERY = 500
 TYPING_EVERY = 1_000
 RETRACTED = "A member of staff took this message out of the room. You can ask them about it with help."
 WITHDRAWN = "You took this message back. Nobody in the room saw it."
-MUTED = "You can read along, and not post for now. You can still reach staff privately with help."
-UNMUTED = "You can post again. Welcome back."
-REMOVED = "You can't take part in this room for now. You can still reach staff privately with help."
+MUTED = "You can read along, but not write to the group for now. Help still reaches our team."
+UNMUTED = "You can write to the group again. Welcome back."
+REMOVED = "You can't take part in this room for now. Help still reaches our team."
 
 
 async def _act(node: Node, session: Session, room: str, role: Role, op: str, least: Role, **more: Any) -> Ok:

@@ -27,6 +27,11 @@ export function isQuiet(card) {
   return card.quiet || (SEVERITIES[card.severity]?.rank ?? 2) < SEVERITIES.moderate.rank;
 }
 
+/** Whether a card is about danger that is near. */
+export function isPressing(card) {
+  return (SEVERITIES[card.severity]?.rank ?? 0) >= SEVERITIES.high.rank;
+}
+
 /** One helpline: its name and the ways to reach it, each a link that a phone can follow. */
 export function helpline(line) {
   const ways = [];
@@ -65,6 +70,7 @@ function resource({ kind, title, url }, onPrivate) {
 
 /** A card's words and lines. `onMisread` takes what the person says they meant, `onPrivate` leads to the team's line. */
 export function supportCard(card, { onMisread, onPrivate }) {
+  const shown = new Set((card.helplines ?? []).flatMap((line) => [line.chat_url, line.url]));
   const [first = [], ...rest] = paragraphs(card.text ?? "").flat();
   return el(
     "div",
@@ -75,7 +81,7 @@ export function supportCard(card, { onMisread, onPrivate }) {
     el(
       "p",
       { class: "others" },
-      (card.resources ?? []).map((one) => resource(one, onPrivate)),
+      (card.resources ?? []).filter((one) => !one.url || !shown.has(one.url)).map((one) => resource(one, onPrivate)),
       onMisread && button(WORDS.help.misread, onMisread, { class: "link" }),
     ),
   );
@@ -156,35 +162,40 @@ export class CareView {
   openDialog() {
     const words = WORDS.help;
     const cards = this.#cards().toReversed();
+    // In danger, what can be called comes before what can be written.
+    const first = cards[0] && isPressing(cards[0]) ? 1 : 0;
+    const kept = (card) => foldedCard(card, { onMisread: () => this.misread() });
     openDialog({
       title: words.title,
       tone: "care",
       build: (close) => [
+        cards.slice(0, first).map(kept),
         el("p", { class: "lead" }, words.lead),
         this.helpForm({ onSent: close }),
         el("h3", {}, "A moment for yourself"),
         groundingButtons(),
-        el("h3", {}, words.cards),
-        cards.length
-          ? cards.map((card) => foldedCard(card, { onMisread: () => this.misread() }))
-          : el("p", { class: "hint" }, words.noCards),
-        el("p", { class: "hint" }, words.soon, " ", helplineLink()),
+        cards.length > first && [el("h3", {}, words.cards), cards.slice(first).map(kept)],
+        cards.length === 0 && [el("h3", {}, words.cards), el("p", { class: "hint" }, words.noCards)],
+        el("p", { class: "hint" }, words.soon),
+        el("p", { class: "elsewhere" }, helplineLink()),
       ],
     });
   }
 
-  /** The private line to the team; works in every state of the room. */
-  helpForm({ onSent }) {
+  /** The private line to the team; works in every state of the room. `tells`: say by itself that it went out. */
+  helpForm({ onSent, tells = true }) {
     const words = WORDS.help;
-    return form({
-      fields: [{ name: "text", label: words.label, kind: "textarea", maxlength: 4000 }],
+    const made = form({
+      fields: [{ name: "text", label: words.label, hint: words.labelHint, kind: "textarea", maxlength: 4000 }],
       confirm: words.send,
       act: async ({ text }) => {
         await this.#session.help(text);
-        onSent?.();
-        say(words.sent);
+        made.fields.text.input.value = "";
+        onSent();
+        if (tells) say(words.sent);
       },
-    }).node;
+    });
+    return made.node;
   }
 
   /** Tell the team that a card was not called for; it changes nothing else. */
@@ -231,7 +242,7 @@ export function openPlainSupport() {
     tone: "care",
     body: [
       el("p", { class: "lead" }, WORDS.help.soon),
-      el("p", {}, helplineLink()),
+      el("p", { class: "elsewhere" }, helplineLink()),
       el("h3", {}, "A moment for yourself"),
       groundingButtons(),
     ],

@@ -9,6 +9,7 @@ import { shareCard } from "./cards.js";
 import { about, announce, button, el, fill, freshId, icon, say, wait } from "./dom.js";
 import { keepDraft, keptDraft } from "./identity.js";
 import { isMuted, person } from "./state.js";
+import { parentOf } from "./talk.js";
 import { problemText, WORDS } from "./words.js";
 
 const TALLEST = 220;
@@ -91,6 +92,8 @@ export class Composer {
       !muted && locked && words.locked,
       state.turns && !closed && state.speaker === this.#session.me.id && words.yourTurn,
       !muted && !locked && waits && words.notYourTurn(person(state, state.speaker).name),
+      state.turns && !closed && this.#session.isStaff && state.speaker !== this.#session.me.id
+        && words.turns(state.speaker && (person(state, state.speaker).name || "Somebody"), state.hands.filter((id) => id !== state.speaker).length),
       state.hold === "all" && !closed && !this.#session.isStaff && words.held,
       state.slow_mode > 0 && !closed && !this.#session.isStaff && words.slow(wait(state.slow_mode)),
     ].filter(Boolean);
@@ -98,7 +101,7 @@ export class Composer {
     if (this.#note.textContent !== notes.join(" ")) fill(this.#note, notes.join(" "));
     const isPrivate = this.#mode !== "room" || this.#purpose.kind === "whisper";
     this.node.classList.toggle("private", isPrivate);
-    const label = this.#mode === "room" ? words.label : words.toTeam;
+    const label = this.#mode === "room" ? this.#toRoom() : words.toTeam;
     const asked = this.#purpose.kind === "whisper" ? `Write privately to ${this.#purpose.to.name}` : label;
     if (this.#label.textContent !== asked) {
       fill(this.#label, asked);
@@ -112,6 +115,14 @@ export class Composer {
     this.warnToggle.hidden = isPrivate || this.#purpose.kind === "edit" || !this.warnRow.hidden;
     this.#share.hidden = !this.#session.isStaff || this.#cards().length === 0;
     this.#count();
+  }
+
+  /** Whom a message goes to: the group, or whoever a private talk is with. */
+  #toRoom() {
+    const { room, state, me } = this.#session;
+    if (!parentOf(room)) return WORDS.composer.label;
+    const others = state.members.filter((member) => member.id !== me.id);
+    return WORDS.composer.talk(others.length === 1 ? others[0].name : "");
   }
 
   /** Answer a message. */

@@ -3,7 +3,7 @@
  */
 
 import { button, el, fill, freshId, icon } from "./dom.js";
-import { problemText } from "./words.js";
+import { problemText, WORDS } from "./words.js";
 
 /**
  * Open a modal dialog with a heading and `body` (elements). Resolves when it closes. Escape and the close button
@@ -19,6 +19,12 @@ export function openDialog({ title, body, build, wide = false, tone = "" }) {
       "header",
       { class: "dialog-head" },
       el("h2", { id: titleId, tabindex: -1 }, title),
+      // A dialog covers the header: whoever has to leave while reading about themselves finds the way here too.
+      tone === "care" && el(
+        "button",
+        { type: "button", class: "quiet round", "aria-label": "Leave", title: WORDS.leave, on: { click: () => document.dispatchEvent(new Event("leave-now")) } },
+        icon("exit"),
+      ),
       el("button", { type: "button", class: "quiet round", "aria-label": "Close", on: { click: close } }, icon("close")),
     ),
   );

@@ -100,10 +100,15 @@ export function announce(text, { assertive = false } = {}) {
   while (region.childElementCount > 12) region.firstElementChild.remove();
 }
 
+/** Words that stand at once: more would cover the page. */
+const SAID = 3;
+
 /** A short word to the person that goes by itself; heard politely. */
 export function say(text) {
   const line = el("p", { class: "toast" }, text);
-  byId("toasts").append(line);
+  const place = byId("toasts");
+  place.append(line);
+  while (place.childElementCount > SAID) place.firstElementChild.remove();
   setTimeout(() => line.remove(), 4_000 + 60 * text.length);
 }
 

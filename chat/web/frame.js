@@ -25,7 +25,7 @@ export class Frame {
     this.support = button([icon("help"), el("span", {}, "Support")], onSupport, { class: "support" });
     this.leave = button([icon("exit"), el("span", {}, "Leave")], onLeave, {
       class: "leave",
-      title: "Leave at once and clear this page",
+      title: WORDS.leave,
     });
     fill(byId("top"), this.title, this.items, this.support, this.leave);
     setInterval(() => this.#tick(), 1_000);
@@ -36,7 +36,7 @@ export class Frame {
     this.show({ title: "Hearth" });
   }
 
-  /** The header of a view. `items`: `{label, icon, act, badge?, tone?, pressed?}`; on a narrow screen they are a menu. */
+  /** The header of a view. `items`: `{label, icon, act, badge?, tone?, isPanel?}`; on a narrow screen they are a menu. */
   show({ title, lead = "", items = [], tabs = [], heading = "p" }) {
     fill(this.title, el(heading, { class: "top-name" }, title), lead && el("p", { class: "top-lead", title: lead }, lead));
     this.#tabs = tabs;
@@ -54,7 +54,11 @@ export class Frame {
     }
     this.signature = signature;
     this.current = items;
-    const act = (index) => (event) => this.current[index].act(event);
+    const act = (index) => (event) => {
+      const item = this.current[index];
+      if (!item.isPanel) this.closeSide();
+      item.act(event);
+    };
     const focused = this.items.contains(document.activeElement) ? document.activeElement.dataset.item : null;
     const badges = items.filter((item) => item.badge);
     fill(
@@ -91,9 +95,11 @@ export class Frame {
   }
 
   closeSide() {
-    byId("side").classList.remove("open");
+    const side = byId("side");
+    const covered = side.classList.contains("open") && !matchMedia(WIDE).matches;
+    side.classList.remove("open");
     this.#fit();
-    if (this.#opener?.isConnected) this.#opener.focus();
+    if (covered && this.#opener?.isConnected) this.#opener.focus();
   }
 
   #drawSide() {
@@ -155,7 +161,6 @@ export class Frame {
   #fit() {
     const covers = byId("side").classList.contains("open") && !matchMedia(WIDE).matches;
     byId("main").inert = covers;
-    byId("top").inert = covers;
   }
 
   /** How the line stands. An open one says nothing. */

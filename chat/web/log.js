@@ -5,10 +5,14 @@
 import { button, el, fill } from "./dom.js";
 import { draw } from "./message.js";
 import { isSame } from "./timeline.js";
+import { WORDS } from "./words.js";
 
 const NEAR = 90;
 
-/** `view` is what `draw` needs; `older()` fetches an earlier page and resolves with whether there was one. */
+/**
+ * `view` is what `draw` needs; `older()` fetches an earlier page and resolves with whether there was one; `begins` stands
+ * where nothing is earlier.
+ */
 export class LogView {
   #drawn = new Map();
   #older;
@@ -16,12 +20,15 @@ export class LogView {
   #list;
   #top;
   #fresh;
+  #begins;
   #unseen = 0;
   #follows = true;
+  #seenAt = 0;
   #current = null;
 
-  constructor({ view, older }) {
+  constructor({ view, older, begins = WORDS.begins }) {
     this.#view = view;
+    this.#begins = begins;
     this.#older = older;
     this.#top = el("div", { class: "log-top" });
     this.#list = el("ol", { class: "log-list" });
@@ -45,7 +52,7 @@ export class LogView {
       && this.#firstId() !== firstStable(items) && !atEnd;
     this.#reconcile(items);
     fill(this.#top, whole
-      ? el("p", { class: "hint" }, "This is where it begins.")
+      ? el("p", { class: "hint" }, this.#begins)
       : button("Earlier messages", () => this.#page(), { class: "quiet small" }));
     if (atEnd) this.toEnd(false);
     else if (grewAtTop) this.scroller.scrollTop = this.scroller.scrollHeight - fromEnd;
@@ -176,8 +183,11 @@ export class LogView {
     return this.scroller.scrollHeight - this.scroller.scrollTop - this.scroller.clientHeight < NEAR;
   }
 
+  /** Only the person's own scrolling up ends following: a list that lost height to a note below it has not moved. */
   #scrolled() {
-    this.#follows = this.#isAtEnd();
+    const at = this.scroller.scrollTop;
+    this.#follows = this.#isAtEnd() || (this.#follows && at >= this.#seenAt);
+    this.#seenAt = at;
     if (this.#follows) {
       this.#unseen = 0;
       this.#fresh.hidden = true;

@@ -14,7 +14,7 @@ import { Frame } from "./frame.js";
 import { forgetAll, isRemembered, keepToken, keptToken, takeLink } from "./identity.js";
 import { mayAsk } from "./pairs.js";
 import { Rooms } from "./rooms.js";
-import { offerCare, parentOf, Talks } from "./talk.js";
+import { offerCare, Talks } from "./talk.js";
 import { RANK, WORDS } from "./words.js";
 
 const CLIENT = "web/1";
@@ -35,7 +35,11 @@ class App {
   constructor() {
     this.#begin();
     this.frame = new Frame({
-      onSupport: () => (this.rooms.current ? this.rooms.current.care.openDialog() : openPlainSupport()),
+      onSupport: () => {
+        this.frame.closeSide();
+        if (this.rooms.current) this.rooms.current.care.openDialog();
+        else openPlainSupport();
+      },
       onLeave: () => this.#leave(),
       onRetry: () => this.connection?.start(),
     });
@@ -76,6 +80,7 @@ class App {
   }
 
   openRoom(room, seq) {
+    this.frame.closeSide();
     return this.rooms.open(room, seq);
   }
 
@@ -259,21 +264,16 @@ class App {
     const view = this.rooms.current;
     const items = [];
     const here = view?.session.room;
-    const parent = here && parentOf(here);
-    if (parent) {
-      items.push({ label: WORDS.talk.back, icon: "back", act: () => this.openRoom(parent) });
-      items.push({ label: WORDS.talk.end, icon: "close", act: () => this.talks.end(here) });
-    }
     for (const talk of here ? this.talks.of(here) : []) {
       items.push({ label: WORDS.talk.name, icon: "lock", act: () => this.openRoom(talk.room) });
     }
     if (this.rooms.list.length > 1) items.push({ label: "Rooms", icon: "rooms", act: () => this.rooms.choose() });
     if (view) {
-      items.push({ label: "People", icon: "people", badge: view.session.state.count, act: () => this.frame.openSide("people") });
+      items.push({ label: "People", icon: "people", badge: view.session.state.count, isPanel: true, act: () => this.frame.openSide("people") });
     }
     if (this.desk.isOpen) {
       const tone = this.desk.isPressing ? "urgent" : "";
-      items.push({ label: "Queue", icon: "queue", badge: this.desk.count, tone, act: () => this.frame.openSide("queue") });
+      items.push({ label: "Queue", icon: "queue", badge: this.desk.count, tone, isPanel: true, act: () => this.frame.openSide("queue") });
     }
     if (view?.session.isStaff) items.push({ label: "Room", icon: "controls", act: () => view.controls() });
     if (this.me) items.push({ label: "You", icon: "settings", act: () => openSettings(this) });

@@ -275,7 +275,8 @@ function privately(node, title, source, parts) {
 
 function reasons(list = []) {
   const texts = [...new Set(list.map((reason) => reason.text).filter(Boolean))];
-  return texts.length ? el("ul", { class: "reasons" }, texts.map((text) => el("li", {}, text))) : null;
+  if (texts.length < 2) return texts.length ? el("p", { class: "reasons" }, texts[0]) : null;
+  return el("ul", { class: "reasons" }, texts.map((text) => el("li", {}, text)));
 }
 
 /** How the room runs now, in words; what is not worth a line gives none. */

@@ -5,6 +5,7 @@ import { el, fill, icon, say } from "./dom.js";
 import { menuButton } from "./menu.js";
 import { avatar } from "./message.js";
 import { person } from "./state.js";
+import { parentOf } from "./talk.js";
 import { problemText, RANK, ROLES, WORDS } from "./words.js";
 
 /** The panel of one room; `room` is its view. */
@@ -19,6 +20,7 @@ export class PeopleView {
   show() {
     const { session } = this.#room;
     const { state } = session;
+    const words = WORDS.people;
     const staff = state.members.filter((member) => RANK[member.role] > 0);
     const others = state.members.filter((member) => !(RANK[member.role] > 0));
     const byName = (one, other) => one.name.localeCompare(other.name);
@@ -26,8 +28,8 @@ export class PeopleView {
     fill(
       this.node,
       state.turns && this.#hands(state),
-      this.#group("Our team", staff.sort(byName)) ?? el("p", { class: "notice" }, WORDS.people.unstaffed),
-      this.#group("The group", others.sort(byName)),
+      this.#group(words.team, staff.sort(byName)) ?? el("p", { class: "notice" }, words.unstaffed),
+      this.#group(parentOf(session.room) ? words.talk : words.group, others.sort(byName)),
       state.count > state.members.length
         && el("p", { class: "hint" }, `and ${state.count - state.members.length} more`),
     );

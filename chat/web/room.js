@@ -10,6 +10,7 @@ import { LogView } from "./log.js";
 import { askFor } from "./pairs.js";
 import { keepHidden, PeopleView } from "./people.js";
 import { find, person } from "./state.js";
+import { parentOf } from "./talk.js";
 import { timeline } from "./timeline.js";
 import { problemText, WORDS } from "./words.js";
 
@@ -22,6 +23,7 @@ export class RoomView {
   #pins;
   #typing;
   #banner;
+  #talk = null;
 
   constructor(app, session) {
     this.#app = app;
@@ -34,7 +36,8 @@ export class RoomView {
     this.#pins = el("section", { class: "pins", "aria-label": "Pinned", hidden: true });
     this.#banner = el("div", { class: "banner", role: "status", hidden: true });
     this.#typing = el("p", { class: "typing hint", "aria-hidden": "true" }, " ");
-    this.node = el("div", { class: "room" }, this.#pins, this.#banner, this.log.node, this.#typing, this.care.node, this.composer.node);
+    this.#talk = this.#talkBar();
+    this.node = el("div", { class: "room" }, this.#talk, this.#pins, this.#banner, this.log.node, this.#typing, this.care.node, this.composer.node);
     this.#off = session.on((causes) => this.#changed(causes));
     this.#timer = setInterval(() => this.#tick(), 1_000);
     this.#hearTalks();
@@ -48,6 +51,35 @@ export class RoomView {
     this.#draw();
     this.log.toEnd(false);
     this.composer.focus();
+  }
+
+  /** Above a private talk: that it is one, with whom, and the two ways out of it. */
+  #talkBar() {
+    const { room } = this.session;
+    const parent = parentOf(room);
+    if (!parent) return null;
+    return el(
+      "section",
+      { class: "talk-bar", "aria-label": WORDS.talk.name },
+      el("p", { role: "status" }),
+      el(
+        "div",
+        { class: "row" },
+        button([icon("back"), WORDS.talk.back], () => this.#app.openRoom(parent), { class: "small" }),
+        button(WORDS.talk.end, () => this.#app.talks.end(room), { class: "small quiet" }),
+      ),
+    );
+  }
+
+  #showTalk() {
+    if (!this.#talk) return;
+    const { state, me, room } = this.session;
+    const others = state.members.filter((member) => member.id !== me.id);
+    const name = this.#app.talks.other(room);
+    const words = [WORDS.talk.alone(others[0]?.name || name), others.length === 0 && WORDS.talk.waits(name)];
+    const line = this.#talk.querySelector("p");
+    const text = words.filter(Boolean).join(" ");
+    if (line.textContent !== text) fill(line, text);
   }
 
   /** End the view's own clocks and listening. */
@@ -232,6 +264,7 @@ export class RoomView {
     });
     this.log.show(items, { whole: session.state.whole, arrived });
     this.#drawPins();
+    this.#showTalk();
     this.care.show();
     this.composer.show();
     this.people.show();

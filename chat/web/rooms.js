@@ -4,7 +4,7 @@
 
 import { CareView, sayCare } from "./care.js";
 import { Lost } from "./connection.js";
-import { announce, say } from "./dom.js";
+import { announce, el, fill, say } from "./dom.js";
 import { askAgreement, chooseRoom, showEnded, tellOpened } from "./entrance.js";
 import { RoomView } from "./room.js";
 import { RoomSession } from "./session.js";
@@ -151,7 +151,14 @@ export class Rooms {
     this.current = null;
     this.#app.drawFrame();
     const care = new CareView(session);
-    const form = care.helpForm({ onSent: () => care.show() });
+    const sent = el("div", { role: "status" });
+    const form = care.helpForm({
+      onSent: () => {
+        care.show();
+        fill(sent, el("p", { class: "notice" }, WORDS.help.sent));
+      },
+      tells: false,
+    });
     const outsider = { session, form, timer: null };
     outsider.off = session.on((causes) => {
       care.show();
@@ -165,7 +172,7 @@ export class Rooms {
       text,
       note: seconds && WORDS.outside.again,
       // Out of the room its private log is heard for the sake of care alone: that is shown here.
-      help: [care.node, form],
+      help: [care.node, sent, form],
       again: seconds ? () => this.#lookAgain(outsider, 0, say) : () => {
         this.#wanted = null;
         if (this.list.length > 1) this.choose();

@@ -34,7 +34,6 @@ export class Talks {
       const { room: side } = await this.#app.connection.send("aside", { room, user: who.id });
       this.#open.set(side, who);
       await this.#app.openRoom(side);
-      say(WORDS.talk.offered(who.name));
     } catch (problem) {
       say(problemText(problem));
     }

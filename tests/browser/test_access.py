@@ -124,6 +124,68 @@ async def test_a_small_screen_never_scrolls_sideways(guests: Guests) -> None:
     await expect(page.get_by_label("Write to the group")).to_be_visible()
 
 
+async def too_small(page: Page) -> list[str]:
+    """What can be pressed and is smaller than a fingertip, by its words and size."""
+    found: list[str] = await page.evaluate("""() => {
+      const top = document.querySelector("dialog[open]") ?? document.querySelector(".menu") ?? document.body;
+      return [...top.querySelectorAll("button, a[href], select, summary, input[type=text], textarea")]
+        .filter((node) => node.checkVisibility() && !node.closest(".skip, .heard, [inert]"))
+        .map((node) => [node, node.getBoundingClientRect()])
+        .filter(([, box]) => box.height < 44 || box.width < 44)
+        .map(([node, box]) => `${node.textContent || node.ariaLabel} ${box.width} x ${box.height}`);
+    }""")
+    return found
+
+
+async def test_on_a_small_screen_all_that_is_pressed_is_as_large_as_a_fingertip(guests: Guests) -> None:
+    name = new_name()
+    team, page = await guests.staff("moderator"), await guests.guest(name, width=390)
+    await team.set_viewport_size({"width": 390, "height": 844})
+    await say(page, "Two steps today")
+    message = team.locator(".item.message", has_text="Two steps today")
+    await message.get_by_role("button", name="More for this message").click()
+    assert not await too_small(team)
+    await team.get_by_role("menuitem", name="Pin for everyone").click()
+    await say(page, "You are pitiful, just go kill yourself")
+    await say(page, "I want to kill myself. I can't see any other way.")
+    await expect(page.get_by_role("region", name="Support, for you alone")).to_be_visible()
+    await expect(page.locator(".item.held").first).to_be_visible()
+    assert not await too_small(page)
+    await page.get_by_role("button", name="Support").click()
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    assert not await too_small(page)
+
+
+async def test_leaving_is_in_reach_over_a_panel_and_in_the_dialog_about_oneself(guests: Guests) -> None:
+    page = await guests.guest(width=390)
+    await page.context.route("https://**", lambda route: route.fulfill(body="weather"))
+    await page.get_by_role("button", name="Menu").click()
+    await page.get_by_role("menuitem", name="People").click()
+    await expect(page.get_by_role("tab", name="People")).to_be_focused()
+    await page.get_by_role("banner").get_by_role("button", name="Leave").click(trial=True)
+    await page.get_by_role("button", name="Support").click()
+    await expect(page.locator("#side")).not_to_have_class("side open")
+    await page.get_by_role("dialog").get_by_role("button", name="Leave").click()
+    await page.wait_for_url("https://**")
+
+
+async def test_the_newest_stays_in_sight_when_what_stands_below_it_grows(guests: Guests) -> None:
+    page = await guests.guest(width=390)
+    for number in range(12):
+        await say(page, f"line {number} of a long evening")
+    await expect(page.locator(".text", has_text="line 11 of a long evening")).to_be_visible()
+    # A message comes and the composer grows in the one frame: the scroll that is heard then was not the person's.
+    left = await page.evaluate("""async () => {
+      const log = document.querySelector(".log");
+      document.querySelector(".log-list").style.setProperty("padding-bottom", "40px");
+      log.scrollTop = log.scrollHeight;
+      document.querySelector("#draft").style.setProperty("height", "220px");
+      for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
+      return log.scrollHeight - log.scrollTop - log.clientHeight;
+    }""")
+    assert left < 2
+
+
 async def test_new_messages_are_spoken_and_old_ones_are_not(guests: Guests) -> None:
     page, other = await guests.guest(), await guests.guest()
     await say(other, "spoken aloud once")

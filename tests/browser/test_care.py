@@ -75,19 +75,26 @@ async def test_a_flag_says_when_the_next_is_called_until_somebody_is_there(guest
 
 
 async def test_a_private_talk_is_offered_and_ends_for_both(guests: Guests) -> None:
-    name = new_name()
-    team, page, other = await guests.staff("facilitator"), await guests.guest(name), await guests.guest()
+    name, helper = new_name(), new_name()
+    team, page, other = (
+        await guests.staff("facilitator", helper),
+        await guests.guest(name),
+        await guests.guest(),
+    )
     await say(page, HIGH)
     await queue(team)
     flag = team.locator(".flag", has_text=name)
     await flag.get_by_role("button", name="Talk privately").click()
+    await expect(team.get_by_text(f"{name} can come in when they are ready.")).to_be_visible()
     await expect(team.get_by_role("button", name="End the talk")).to_be_visible()
     invitation = page.locator(".item.aside")
     await expect(invitation).to_contain_text("offers you a private talk")
     await expect(other.locator(".item.aside")).to_have_count(0)
     await invitation.get_by_role("button", name="Go there").click()
     await expect(page.get_by_role("button", name="End the talk")).to_be_visible()
-    await say(page, "I would rather say it here")
+    await expect(page.get_by_text("The group does not see it.")).to_be_visible()
+    await page.get_by_label(f"Write to {helper}").fill("I would rather say it here")
+    await page.get_by_label(f"Write to {helper}").press("Enter")
     await expect(team.locator(".text", has_text="I would rather say it here")).to_be_visible()
     await page.get_by_role("button", name="Back to the group").click()
     await expect(page.locator(".item.message.mine", has_text="I want to kill myself")).to_be_visible()
