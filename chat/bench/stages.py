@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from chat.bench.servers import STAGES_FILE
 from chat.cli.main import main
-from chat.node import context, outbox, rooms, route, session, speech
+from chat.node import context, outbox, rooms, route, saying, session
 from chat.server import connection
 from chat.store import broker, link, scripts
 from moderation import Pipeline
@@ -31,7 +31,7 @@ STAGES: Final[dict[str, tuple[tuple[Any, str], ...]]] = {
     "reading the command": ((route, "decode"),),
     "judging": ((Pipeline, "judge"), (context.Context, "remarks")),
     "the command's way to the store": ((route.Line, "take"),),
-    "preparing the script's call": ((speech, "_args"), (scripts, "_pack"), (speech, "pack")),
+    "preparing the script's call": ((saying, "_args"), (scripts, "_pack"), (saying, "pack")),
     "calling the store": ((link.Link, "_send"), (link.Link, "_flush")),
     "hearing the store": (
         (link.Link, "data_received"),
@@ -40,7 +40,7 @@ STAGES: Final[dict[str, tuple[tuple[Any, str], ...]]] = {
     ),
     "making the event's frame": ((outbox.Audience, "add_entry"),),
     "writing it to every socket": ((outbox.Audience, "flush"),),
-    "answering": ((speech.Saying, "_heard"), (session.Session, "send"), (session.Session, "write")),
+    "answering": ((saying.Saying, "_heard"), (session.Session, "send"), (session.Session, "write")),
     "the loop, its tasks and the rest": ((asyncio.BaseEventLoop, "_run_once"),),
 }
 """Each stage and the functions that it is, innermost counted alone; the last holds all others."""

@@ -9,9 +9,10 @@ from typing import Any
 
 from chat.node.cards import given
 from chat.node.guide import MUTED, REMOVED, UNMUTED
+from chat.node.judging import judge_label, refuse_unsayable
 from chat.node.node import Node, clean, may_see, new_flag, now_ms, refuse_unless_ok, room_of
 from chat.node.session import Session
-from chat.node.speech import ask_help, judge_label, refuse_unsayable
+from chat.node.speech import ask_help
 from chat.protocol.commands import Attend, Ban, Decide, Help, Report, Unban, Watch
 from chat.protocol.errors import ErrorCode, Refused
 from chat.protocol.events import Ok, Queue, Support

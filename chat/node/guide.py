@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
+from chat.node.judging import judge_label
 from chat.node.node import Node, clean, new_flag, now_ms, refuse_unless_ok
 from chat.node.rooms import Room
 from chat.node.session import Session, member_of
-from chat.node.speech import judge_label
 from chat.protocol.commands import (
     Card,
     Hand,

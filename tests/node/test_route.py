@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from chat.assembly import Content, node_of
-from chat.node import route, speech
+from chat.node import route, saying
 from chat.node.node import Node, now_ms
 from chat.node.route import HANDLERS, LATER, serve
 from chat.node.session import Caller, Session
@@ -256,7 +256,7 @@ async def test_a_fault_while_a_post_is_prepared_is_its_answer(
         raise ZeroDivisionError("what somebody wrote")
 
     await posting(node, line)
-    monkeypatch.setattr(speech, "_args", fail)
+    monkeypatch.setattr(saying, "_args", fail)
     answer = await line.ask(type="post", id=5, room=ROOM, key="fault", text="hello")
     assert (answer["id"], answer["code"]) == (5, "unavailable")
     assert "wrote" not in str(answer)
