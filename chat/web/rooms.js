@@ -58,8 +58,9 @@ export class Rooms {
   }
 
   receive(event) {
-    const session = this.#views.get(event.room)?.session ?? this.#outsider?.session;
-    if (session?.room === event.room) session.receive(event);
+    const view = this.#views.get(event.room);
+    if (view) view.session.receive(event);
+    else if (this.#outsider?.session.room === event.room) this.#outsider.session.hearCare(event);
   }
 
   choose() {

@@ -80,7 +80,11 @@ export class RoomSession {
       reply = await this.#connection.send("join", { room: this.room, ...position, ...agreed });
     } catch (problem) {
       this.#joining = null;
-      if (problem.name === "Refused") this.#hearCare();
+      const stash = [...this.#gap, ...this.#stash];
+      if (problem.name === "Refused") {
+        [this.#gap, this.#stash] = [[], []];
+        for (const event of stash) this.hearCare(event);
+      }
       throw problem;
     }
     this.#joining = null;
@@ -117,12 +121,9 @@ export class RoomSession {
     this.#take(event);
   }
 
-  /** Whoever may not come in, because they were removed, is still told what care says to them; nothing else counts. */
-  #hearCare() {
-    const events = [...this.#gap, ...this.#stash].filter((event) => event.type === "support");
-    this.#gap = [];
-    this.#stash = [];
-    for (const event of events) this.#take({ ...event, useq: undefined });
+  /** Whoever is outside, because they were removed, is still told what care says to them; nothing else counts. */
+  hearCare(event) {
+    if (event.type === "support") this.#take({ ...event, useq: undefined });
   }
 
   #take(event) {
