@@ -60,6 +60,8 @@ class Rule:
     """For a compound: facets that the last messages of others must have had."""
     across: bool = False
     """Whether the facets of the author's recent messages count for `needs`; one must still be in this one."""
+    within: int = 0
+    """For a compound: so many characters hold all of what it needs, where it is not 0."""
     late: bool = False
     """For a cue: it is tried only where a compound has all that it needs but for cues that are late."""
     gate: str = ""

@@ -14,7 +14,7 @@ from moderation.verdict import Action, Category, Severity
 
 _FIELDS = frozenset(
     ("id", "kind", "mode", "text", "tier", "source", "date", "patterns", "unless", "facets", "severity",
-     "category", "action", "heeds", "holds", "needs", "after", "heard", "across", "late", "raw", "gate",
+     "category", "action", "heeds", "holds", "needs", "after", "heard", "across", "within", "late", "raw", "gate",
      "check", "match", "spare", "bar")
 )  # fmt: skip
 _LISTS = ("patterns", "unless", "facets", "heeds", "needs", "after", "heard", "match", "spare")
@@ -161,6 +161,7 @@ def _rule(entry: _Entry) -> Rule:
         after=frozenset(lists["after"]),
         heard=frozenset(lists["heard"]),
         across=bool(table.get("across", False)),
+        within=int(table.get("within", 0)),
         late=bool(table.get("late", False)),
         gate=entry.expanded(str(table.get("gate", "")), "gate: "),
         bar=entry.expanded(str(table.get("bar", "")), "bar: "),

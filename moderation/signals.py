@@ -100,9 +100,24 @@ def compound(
             continue
         if not rule.after.issubset(own) or not rule.heard.issubset(heard):
             continue
+        if rule.within and not _is_near(rule, findings, here):
+            continue
         parts = [one.span for one in findings.found if one.rule.facets & here]
         span = (min(part[0] for part in parts), max(part[1] for part in parts)) if parts else whole
         findings.add(Finding(rule, mode, span, rule.severity))
+
+
+def _is_near(rule: Rule, findings: Findings, here: Collection[str]) -> bool:
+    """Whether some place of the text holds all that a compound needs, no further apart than it says."""
+    live = [one for one in findings.found if one.mode is Mode.LIVE]
+    places = [sorted(one.span for one in live if facet in one.rule.facets) for facet in here]
+    if not all(places):
+        return True  # a facet that no place gives, such as one that a compound gave
+    starts = sorted(span[0] for spans in places for span in spans)
+    return any(
+        all(any(start <= span[0] and span[1] <= start + rule.within for span in spans) for spans in places)
+        for start in starts
+    )
 
 
 def is_signal(finding: Finding) -> bool:

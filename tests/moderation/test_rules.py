@@ -109,6 +109,14 @@ def test_a_late_cue_completes_a_compound(bare: Path) -> None:
     assert pipeline.judge('she said "ripe" of the pears').action == "deliver"
 
 
+def test_a_compound_within(bare: Path) -> None:
+    """Cues that stand too far apart do not come together, wherever else one of them is."""
+    pipeline = load(_with(bare, CUES.replace('needs = ["pear"', 'within = 40\nneeds = ["pear"')))
+    far = "and so on " * 5
+    assert pipeline.judge(f"a ripe fruit {far} these pears").action == "deliver"
+    assert pipeline.judge(f"ripe {far} these pears {far} ripe, and a pear {far}").action == "hold"
+
+
 def test_a_late_cue_is_not_tried_alone(bare: Path) -> None:
     """What no compound waits for costs nothing and is not among the facets that later messages see."""
     pipeline = load(_with(bare, CUES))
