@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from chat.node.desk import care_for, step
 from chat.node.node import Node, clean, new_flag, refuse_unless_ok, room_of
-from chat.node.session import Session
+from chat.node.ports import Person
+from chat.node.session import Caller, Session
 from chat.node.wellbeing import exposed
 from chat.protocol.commands import Appeal, Evidence
-from chat.protocol.errors import ErrorCode, Refused
+from chat.protocol.errors import CloseCode, ErrorCode, Refused
 from chat.protocol.events import EvidenceOpened, Ok
 from chat.protocol.fields import Role
 
@@ -15,6 +16,43 @@ RECEIVED = "Thank you for telling us. Somebody who did not decide this will look
 NOT_NOW = (
     "This can't be looked at once more: nobody has decided it yet, or it is being looked at again already."
 )
+
+
+BANNED = "You can't use this service at present."
+MAY_ASK = (
+    f"{BANNED} If you think that this is wrong, tell us in your own words, "
+    "and somebody who did not decide it will look."
+)
+ASKED = f"{BANNED} {RECEIVED}"
+STAYS = f"{BANNED} Somebody who did not decide this has looked at it once more, and it stays."
+
+
+async def refuse_banned(
+    node: Node, session: Session, caller: Caller, person: Person, words: str | None
+) -> Refused:
+    """What somebody who is banned is told at the door, where they may ask for another look. Nothing else opens to them.
+
+    They get support where their words call for it, like anybody whom we refuse.
+    """
+    support: object = None
+    session.caller = caller  # for as long as this is written
+    try:
+        room = room_of(person.ban_flag)
+        flag = await node.review.flag(room, person.ban_flag) if room else None
+        text = ""
+        if flag is not None and words and words.strip():
+            try:
+                done = await appeal(node, session, Appeal(flag=flag["flag"], text=words))
+                text, support = ASKED, done.support
+            except Refused as refused:
+                text, support = f"{BANNED} {refused.text}", refused.support
+        elif flag is not None:
+            asked = await node.review.flag(room, flag["appeal"]) if flag.get("appeal") else None
+            text = MAY_ASK if asked is None else STAYS if asked["state"] == "decided" else ASKED
+        named = flag["flag"] if flag is not None else None
+        return Refused(ErrorCode.BANNED, text, support=support, flag=named, close=CloseCode.BANNED)
+    finally:
+        session.caller = None
 
 
 async def appeal(node: Node, session: Session, command: Appeal) -> Ok:

@@ -1,24 +1,30 @@
-"""The review desk: the queue, attending, decisions, reports, bans."""
+"""The review desk: the queue, attending, decisions, reports."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import math
 from typing import Any
 
+from chat.node.bans import (
+    ban_everywhere,
+    finish_ban,
+    finish_lift,
+    is_taking_ban_back,
+    lift_everywhere,
+    refuse_upwards,
+)
 from chat.node.cards import given
 from chat.node.guide import MUTED, REMOVED, UNMUTED
 from chat.node.judging import judge_label, refuse_unsayable
 from chat.node.node import Node, clean, may_see, new_flag, now_ms, refuse_unless_ok, room_of
 from chat.node.session import Session
 from chat.node.speech import ask_help
-from chat.protocol.commands import Attend, Ban, Decide, Help, Report, Unban, Watch
+from chat.protocol.commands import Attend, Decide, Help, Report, Watch
 from chat.protocol.errors import ErrorCode, Refused
 from chat.protocol.events import Ok, Queue, Support
 from chat.protocol.fields import Role
 from chat.room import queue
-from chat.room.permissions import RIGHTS, may_act_on
+from chat.room.permissions import RIGHTS
 from moderation import Category, Severity
 from moderation.pipeline import FAILED
 
@@ -163,6 +169,7 @@ async def decide(node: Node, session: Session, command: Decide) -> Ok:
     text = _judged_note(node, command.text)
     if command.action == "ban":
         await refuse_upwards(node, session, "ban", flag["author"]["id"])
+    takes_ban_back = await is_taking_ban_back(node, session, flag, command.action)
     try:
         reply = await step(
             node, session, command.flag, "decide",
@@ -172,29 +179,19 @@ async def decide(node: Node, session: Session, command: Decide) -> Ok:
         )  # fmt: skip
     except Refused as refused:
         if refused.code is ErrorCode.CONFLICT and command.action == "ban":
-            return await _finish_ban(node, session, room, flag["flag"], clean(command.note), refused)
+            return await finish_ban(node, session, room, flag["flag"], clean(command.note), refused)
+        if refused.code is ErrorCode.CONFLICT and takes_ban_back:
+            return await finish_lift(node, session, room, flag["flag"], clean(command.note), refused)
         raise
     session.claims.pop(command.flag, None)
     if reply["flag"]["state"] == "decided":
         node.numbers.decided(reply["flag"])
     if command.action == "ban":
-        await _ban_everywhere(node, session, flag["author"]["id"], command.seconds or 0, clean(command.note))
+        seconds, note = command.seconds or 0, clean(command.note)
+        await ban_everywhere(node, session, flag["author"]["id"], seconds, note, flag=flag["flag"])
+    if takes_ban_back:
+        await lift_everywhere(node, session, flag["author"]["id"], clean(command.note))
     return Ok(room=room, seq=reply.get("seq"))
-
-
-async def _finish_ban(node: Node, session: Session, room: str, flag: str, note: str, refused: Refused) -> Ok:
-    """A ban that this caller decided, and that broke off before all rooms had it, is done to its end."""
-    decided = await node.review.flag(room, flag) or {}
-    decision = decided.get("decision") or {}
-    if decision.get("action") != "ban" or decision["by"]["id"] != node.caller(session).id:
-        raise refused
-    user, till = decided["author"]["id"], int(decision["till"])
-    seconds = math.ceil((till - now_ms()) / 1000) if till else 0
-    standing = await node.broker.standing(room, user)
-    if seconds < 0 or "banned" not in standing:  # it is over, or somebody lifted it
-        raise refused
-    await _ban_everywhere(node, session, user, seconds, note)
-    return Ok(room=room)
 
 
 def _judged_note(node: Node, text: str | None) -> str | None:
@@ -243,66 +240,3 @@ async def care_for(node: Node, session: Session, room: str, text: str, key: str)
     except Refused as refused:  # too often: that refusal was flagged and cared for
         return refused.support if isinstance(refused.support, Support) else None
     return done.support if isinstance(done, Ok) else None
-
-
-# ── all rooms at once ────────────────────────────────────────────────────────────────────────────
-
-
-async def ban(node: Node, session: Session, command: Ban) -> Ok:
-    """Shut somebody out of all rooms: written room by room until all have it, then their connections end."""
-    may_everywhere(node, session, "ban")
-    if command.user == node.caller(session).id:
-        raise Refused(ErrorCode.FORBIDDEN, "Nobody acts on themselves. A colleague can help.")
-    await refuse_upwards(node, session, "ban", command.user)
-    await _ban_everywhere(node, session, command.user, command.seconds or 0, clean(command.reason))
-    return Ok()
-
-
-async def unban(node: Node, session: Session, command: Unban) -> Ok:
-    """Lift a ban everywhere."""
-    role = may_everywhere(node, session, "unban")
-    if command.user == node.caller(session).id:
-        raise Refused(ErrorCode.FORBIDDEN, "Nobody acts on themselves. A colleague can help.")
-    for room in await node.hub.known():
-        args = node.act_args(
-            session,
-            role,
-            "unban",
-            least=Role.MODERATOR.rank + 1,
-            user=command.user,
-            reason=clean(command.reason),
-        )
-        refuse_unless_ok(await node.broker.act(room, args))
-    await node.people.ban(command.user, None)
-    return Ok()
-
-
-def may_everywhere(node: Node, session: Session, command: str) -> Role:
-    """The caller's role in all rooms at once, where it is enough."""
-    role = node.caller(session).role("*")
-    if role is None or role.rank < RIGHTS[command].least.rank:
-        raise Refused(ErrorCode.FORBIDDEN)
-    return role
-
-
-async def refuse_upwards(node: Node, session: Session, command: str, user: str) -> None:
-    """Ask before the first room is told: an act on somebody who stands as high in any room is none in any."""
-    role = may_everywhere(node, session, command)
-    person = await node.people.person(user)
-    rooms = await node.hub.known()
-    standings = await asyncio.gather(*(node.broker.standing(room, user) for room in rooms))
-    held = {person.seen, *(person.grants or {}).values()}
-    held |= {standing.get("role", standing.get("seen", "")) for standing in standings}
-    if any(other and not may_act_on(role, Role(other)) for other in held):
-        raise Refused(ErrorCode.FORBIDDEN)
-
-
-async def _ban_everywhere(node: Node, session: Session, user: str, seconds: int, reason: str) -> None:
-    """Every room has its own copy of a ban."""
-    role = may_everywhere(node, session, "ban")
-    for room in await node.hub.known():
-        args = node.act_args(
-            session, role, "ban", least=Role.MODERATOR.rank + 1, user=user, seconds=seconds, reason=reason
-        )
-        refuse_unless_ok(await node.broker.act(room, args))
-    await node.people.ban(user, now_ms() + seconds * 1000 if seconds else 0)

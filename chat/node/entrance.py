@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chat import __version__
+from chat.node.appeals import refuse_banned
 from chat.node.asides import end
 from chat.node.guide import as_frames
 from chat.node.hub import LEASE
@@ -43,7 +44,7 @@ async def hello(node: Node, session: Session, command: Hello) -> Welcome:
     # First, since it may fail: an invite is used up only for somebody who gets in.
     known = await node.hub.known()
     if command.token.count(".") == 2:
-        caller, token = await _by_token(node, command)
+        caller, token = await _by_token(node, session, command)
     else:
         caller, token = await _by_invite(node, session, command)
     session.caller = caller
@@ -98,19 +99,20 @@ async def _is_counted(node: Node, session: Session, user: str) -> bool:
     return is_in
 
 
-async def _by_token(node: Node, command: Hello) -> tuple[Caller, str | None]:
+async def _by_token(node: Node, session: Session, command: Hello) -> tuple[Caller, str | None]:
     try:
         claims = node.verify(command.token)
     except TokenError:
         raise Refused(ErrorCode.UNAUTHENTICATED, close=CloseCode.NO_HELLO) from None
     person, asides = await asyncio.gather(node.people.person(claims.user), node.people.asides(claims.user))
-    if person.banned is not None:
-        raise Refused(ErrorCode.BANNED, close=CloseCode.BANNED)
     grants: Mapping[str, str] = claims.grants
     issued = claims.issued_at
     if person.grants is not None and person.granted_at > claims.issued_at:
         grants, issued = person.grants, person.granted_at
     caller = Caller(claims.user, person.name or claims.name, grants, issued, claims.expires)
+    if person.banned is not None:
+        caller.country, caller.language = person.country, person.language
+        raise await refuse_banned(node, session, caller, person, command.appeal)
     if not person.name and not await node.people.take_name(caller.id, caller.name):
         await node.people.remember(caller.id, {"name": caller.name})
     caller.country, caller.language, caller.hidden = person.country, person.language, person.hidden

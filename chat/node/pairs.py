@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from chat.node.desk import may_everywhere, refuse_upwards
+from chat.node.bans import may_everywhere, refuse_upwards
 from chat.node.guide import as_frames
 from chat.node.node import Node, clean, refuse_unless_ok
 from chat.node.session import Session, member_of

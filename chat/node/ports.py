@@ -49,6 +49,8 @@ class Person:
     """The strongest role with which they last said hello; nothing where that was a participant's."""
     banned: int | None = None
     """End of a ban in milliseconds, 0 until lifted; None where there is none."""
+    ban_flag: str = ""
+    """The flag that accounts for the ban, by which it is appealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +162,8 @@ class People(Protocol):
     async def counted(self, user: str, here: int) -> None:
         """Tell how many are left."""
 
-    async def ban(self, user: str, till: int | None) -> None:
-        """Note a ban (or its end, None) for all nodes; the rooms are told one by one."""
+    async def ban(self, user: str, till: int | None, flag: str = "") -> None:
+        """Note a ban and its flag (or its end, None) for all nodes; the rooms are told one by one."""
 
     async def asides(self, user: str) -> Mapping[str, str]:
         """The side rooms that a person is in, with their role in each."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from chat.node import appeals, asides, audit, claims, desk, entrance, guide, pairs, rota, speech
+from chat.node import appeals, asides, audit, bans, claims, desk, entrance, guide, pairs, rota, speech
 from chat.node.node import Node, now_ms
 from chat.node.ports import Unavailable
 from chat.node.session import Hall, Session
@@ -71,8 +71,8 @@ HANDLERS: dict[str, Handler] = {
     "unclaim": claims.unclaim,
     "note": claims.note,
     "decide": desk.decide,
-    "ban": desk.ban,
-    "unban": desk.unban,
+    "ban": bans.ban,
+    "unban": bans.unban,
     "appeal": appeals.appeal,
     "evidence": appeals.evidence,
     "erase": pairs.erase,

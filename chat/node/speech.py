@@ -108,6 +108,8 @@ async def _stay_in_reach(node: Node, session: Session, room: Room) -> None:
     if room.id in session.rooms or room.id in session.outside:
         return
     user = node.caller(session).id
+    if session not in node.hub.by_user.get(user, ()):  # at the door, where the answer is all that comes
+        return
     try:
         room.reach(session, user, await node.broker.head(room.id, user))
     except Unavailable:  # the text goes on its way all the same, and says so itself where it cannot

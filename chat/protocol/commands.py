@@ -45,7 +45,8 @@ class _Command(Frame):
 class Hello(_Command, tag="hello", kw_only=True):
     """Open the session with a signed token, or redeem an invite code under a chosen name.
 
-    `key`, of 16 characters or more that only this client knows, makes the retry of an invite safe.
+    `key`, of 16 characters or more that only this client knows, makes the retry of an invite safe. Whoever is banned is
+    answered so, and with `appeal` asks for another look at it.
     """
 
     token: Token
@@ -54,6 +55,7 @@ class Hello(_Command, tag="hello", kw_only=True):
     language: Language | None = None
     client: Line | None = None
     key: Secret | None = None
+    appeal: Annotated[str, Meta(max_length=2_000)] | None = None
 
 
 class Profile(_Command, tag="profile", kw_only=True):

@@ -40,6 +40,7 @@ TEXTS: Mapping[tuple[str, str], Readers] = {
     ("decide", "note"): Readers.STAFF,
     ("note", "text"): Readers.STAFF,
     ("appeal", "text"): Readers.STAFF,
+    ("hello", "appeal"): Readers.STAFF,
     ("mute", "reason"): Readers.RECORD,
     ("unmute", "reason"): Readers.RECORD,
     ("remove", "reason"): Readers.RECORD,

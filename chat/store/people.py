@@ -98,6 +98,7 @@ class People:
             granted_at=int(found.get(b"granted_at", 0)),
             seen=text(found.get(b"seen", b"")),
             banned=banned,
+            ban_flag=text(found.get(b"ban_flag", b"")),
         )
 
     async def remember(self, user: str, fields: Mapping[str, Any]) -> None:
@@ -141,13 +142,13 @@ class People:
         users = await self._ask("SMEMBERS", STAFF)
         return [await self.person(text(user)) for user in sorted(users)]
 
-    async def ban(self, user: str, till: int | None) -> None:
+    async def ban(self, user: str, till: int | None, flag: str = "") -> None:
         """Note a ban, or its end, and tell all nodes."""
         if till is None:
-            await self._ask("HDEL", user_key(user), "banned")
+            await self._ask("HDEL", user_key(user), "banned", "ban_flag")
             await self._ask("SREM", BANNED, user)
         else:
-            await self._ask("HSET", user_key(user), "banned", till)
+            await self._ask("HSET", user_key(user), "banned", till, "ban_flag", flag)
             await self._ask("SADD", BANNED, user)
         await self._tell_change(user)
 

@@ -364,7 +364,8 @@ function ops.report()
   keep_flag(flag)
 end
 
-if is_running(me.banned) then return refused('banned') end
+-- Whoever is banned may ask for another look at that.
+if is_running(me.banned) and arg.op ~= 'appeal' then return refused('banned') end
 if rank == 0 then return refused('not_found') end
 if rank < arg.least then return refused('forbidden') end
 if arg.op ~= 'report' then
