@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from moderation.digits import is_account, is_card, is_citizen, is_health, is_insured, is_taxpayer
 from moderation.lexicon import Lexicon
+from moderation.names import is_named
 
 _TOKEN = re.compile(r"[a-z]+|\d+")
 _SAID = {
@@ -166,6 +167,8 @@ def may_link(host: str, allowed: tuple[str, ...]) -> bool:
     return any(host == one or host.endswith("." + one) for one in allowed)
 
 
+# Checks of what stands around a hit in the text as it was written.
+AROUND: Mapping[str, Callable[[str, int, int, Lexicon], bool]] = {"named": is_named}
 CHECKS: Mapping[str, Callable[[str, Lexicon], bool]] = {
     "phone": is_phone,
     "handle": is_handle,

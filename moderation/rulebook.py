@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from moderation.checks import CHECKS
+from moderation.checks import AROUND, CHECKS
 from moderation.lexicon import CLOSING, OPENING, Lexicon, RuleError, line_of, parse, provenance
 from moderation.rule import CONTEXTS, Kind, Mode, Rule
 from moderation.rules import RuleSet, facets_of
@@ -185,5 +185,5 @@ def _whole(entry: _Entry, rule: Rule) -> None:
         raise entry.wrong("a room rule needs an action: mask, hold or block")
     if rule.patterns and not rule.match:
         raise entry.wrong("needs examples that must match")
-    if rule.check not in {"", *CHECKS}:
+    if rule.check not in {"", *CHECKS, *AROUND}:
         raise entry.wrong(f"no such check: {rule.check}")

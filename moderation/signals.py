@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from moderation.checks import AROUND
 from moderation.rule import Kind, Mode, Rule
 from moderation.rules import Hit, RuleSet
 from moderation.scope import READINGS, Scene, Words, weigh
@@ -49,6 +50,11 @@ def read_hits(
         if mode is Mode.OFF:
             continue
         rule = rules.rules[hit.rule]
+        around = AROUND.get(rule.check)
+        if around is not None and not around(
+            folded.original, *folded.span(hit.start, hit.end), rules.lexicon
+        ):
+            continue
         readings: list[str] = []
         if rule.heeds:
             scene = Scene(words, folded.plain, hit.start, hit.end)
