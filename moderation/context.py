@@ -7,6 +7,7 @@ from moderation.message import Remark
 from moderation.verdict import Severity
 
 _OWN = 8  # of the author's messages
+_OWN_KEPT = 24  # of them, for how often somebody posts
 _OWN_FOR = 30 * 60_000  # milliseconds
 _ROOM = 6  # of others' messages
 _ROOM_FOR = 10 * 60_000
@@ -89,9 +90,11 @@ def gather(context: Sequence[Remark], author: str, now: int) -> Heard:
     own: list[Remark] = []
     room: list[Remark] = []
     for remark in reversed(context):
+        if len(own) >= _OWN_KEPT and len(room) >= _ROOM:
+            break
         age = now - remark.at if now and remark.at else 0
         if remark.author == author:
-            if len(own) < 24 and age <= _OWN_FOR:
+            if len(own) < _OWN_KEPT and age <= _OWN_FOR:
                 own.append(remark)
         elif len(room) < _ROOM and age <= _ROOM_FOR:
             room.append(remark)

@@ -10,11 +10,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
+from itertools import chain
 from math import prod
 
-from moderation.lexicon import CLOSING, OPENING
+from moderation.lexicon import CLOSING, GAP, OPENING
 
 _BRACKET = re.compile(r"\\.|\[.[^\]]*\]|[()]", re.DOTALL)
+_SPACE = "\0"  # stands for a gap while a pattern is read
+_PLAIN = re.compile(r"[a-z0-9_|\0]+")
 _RUN = re.compile(r"[a-z0-9_]+(?![?*+{])|[a-z0-9_]")  # the last of a run may have a quantifier to itself
 _COMMON_WORDS = """
 i im ive id ill my me myself to the a an and it its is are was were be been am do dont did not no so
@@ -37,7 +40,7 @@ ANY: Words = frozenset()
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """One item of a sequence: a literal character, something unknown, a gap between words, or a group."""
+    """One item of a sequence: letters, a group, a gap between words, the edge of a word, or something unknown."""
 
     kind: str
     text: str = ""
@@ -47,7 +50,7 @@ class _Part:
     @cached_property
     def cheapest(self) -> list[Words]:
         """Of a group: for each choice the rarest words of which it needs one; empty where that cannot be told."""
-        return [min(_needs(choice), key=_cost, default=ANY) for choice in self.choices]
+        return [min(_needs((_EDGE, *choice, _EDGE)), key=_cost, default=ANY) for choice in self.choices]
 
     @cached_property
     def chosen(self) -> Words:
@@ -55,7 +58,7 @@ class _Part:
         return frozenset().union(*self.cheapest) if all(self.cheapest) else ANY
 
 
-_GAP, _UNKNOWN = _Part("gap"), _Part("unknown")
+_GAP, _EDGE, _UNKNOWN = _Part("gap"), _Part("edge"), _Part("unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +85,17 @@ class Way:
 
 def ways_of(pattern: str) -> list[Way] | None:
     """All ways in which a pattern can match, of which each match is one; None where that cannot be told."""
-    if not (pattern.startswith(OPENING) and pattern.endswith(CLOSING)):
-        return None
     end = len(pattern) - len(CLOSING)
+    is_between = pattern.startswith(OPENING) and pattern.endswith(CLOSING)
     try:
-        if _closing(pattern, len(OPENING) - len("(?:")) != end:
-            return None  # the group that opens the pattern is not the one that closes it
-        choices = _choices(pattern[len(OPENING) : end])
+        # The group that opens such a pattern may not be the one that closes it.
+        is_between = is_between and _closing(pattern, len(OPENING) - len("(?:")) == end
+        choices = _choices((pattern[len(OPENING) : end] if is_between else pattern).replace(GAP, _SPACE))
     except ValueError:
         return None
     ways: list[Way] = []
     for choice in choices:
-        found = _ways(choice)
+        found = _ways((_EDGE, *choice, _EDGE) if is_between else choice)
         if found is None:
             return None
         ways += found
@@ -160,10 +162,9 @@ def _pair(parts: Sequence[_Part]) -> Pair | None:
     """Two words of a sequence with nothing but a gap between them, the rarest there are."""
     found: list[Pair] = []
     for at, part in enumerate(parts):
-        if part.kind != "gap" or part.optional or not 0 < at < len(parts) - 1:
+        if part.kind != "gap" or part.optional:
             continue
-        first = _last_words(parts[:at], is_sure=True)
-        second = _first_words(parts[at + 1 :])
+        first, second = _last_words(parts[:at]), _first_words(parts[at + 1 :])
         if first and second:
             found.append(Pair(first, second))
     return min(found, key=_pair_cost, default=None)
@@ -173,50 +174,27 @@ def _pair_cost(pair: Pair) -> int:
     return _cost(frozenset((word, True) for word in pair.first)) * _cost(pair.second)
 
 
-def _last_words(parts: Sequence[_Part], *, is_sure: bool) -> frozenset[str]:
-    """The whole words of which a sequence ends with one; empty where that cannot be told.
-
-    `is_sure`: that the sequence begins where a word begins.
-    """
-    if not parts:
+def _last_words(parts: Sequence[_Part]) -> frozenset[str]:
+    """The whole words of which a sequence ends with one; empty where that cannot be told."""
+    if len(parts) < 2 or parts[-2].kind not in ("gap", "edge") or parts[-2].optional or parts[-1].optional:
         return frozenset()
     last = parts[-1]
-    before = parts[-2] if len(parts) > 1 else None
-    starts = is_sure if before is None else before.kind == "gap" and not before.optional
     if last.kind == "literal":
-        return frozenset((last.text,)) if starts else frozenset()
-    if last.kind != "group" or last.optional:
-        return frozenset()
-    found: set[str] = set()
-    for choice in last.choices:
-        words = _last_words(choice, is_sure=starts)
-        if not words:
-            return frozenset()
-        found |= words
-    return frozenset(found)
+        return frozenset((last.text,))
+    found = [_last_words((_EDGE, *choice)) for choice in last.choices]
+    return frozenset().union(*found) if all(found) else frozenset()
 
 
-def _first_words(parts: Sequence[_Part], *, ends: bool = True) -> Words:
-    """The words of which a sequence begins with one; empty where that cannot be told.
-
-    `ends`: that a word ends where the sequence ends.
-    """
-    if not parts:
-        return frozenset()
+def _first_words(parts: Sequence[_Part]) -> Words:
+    """The words of which a sequence begins with one; empty where that cannot be told."""
+    if not parts or parts[0].optional:
+        return ANY
     first = parts[0]
-    after = parts[1] if len(parts) > 1 else None
-    ended = ends if after is None else after.kind == "gap" and not after.optional
+    is_whole = len(parts) > 1 and parts[1].kind in ("gap", "edge") and not parts[1].optional
     if first.kind == "literal":
-        return frozenset(((first.text, ended),))
-    if first.kind != "group" or first.optional:
-        return frozenset()
-    found: set[Word] = set()
-    for choice in first.choices:
-        words = _first_words(choice, ends=ended)
-        if not words:
-            return frozenset()
-        found |= words
-    return frozenset(found)
+        return frozenset(((first.text, is_whole),))
+    found = [_first_words((*choice, _EDGE) if is_whole else choice) for choice in first.choices]
+    return frozenset().union(*found) if all(found) else ANY
 
 
 @cache
@@ -228,10 +206,9 @@ def _needs(parts: Sequence[_Part]) -> list[Words]:
     """For each word of a sequence that can be told, the forms of which one must stand there."""
     needs: list[Words] = []
     slot: list[_Part] = []
-    sure = True  # that the slot begins where a word begins
-    ended = [*parts, _GAP]
-    for at, part in enumerate(ended):
-        if part.kind == "gap":
+    sure = False  # that the slot begins where a word begins
+    for at, part in enumerate(parts):
+        if part.kind in ("gap", "edge"):
             # Where a gap may be missing, the word before it may go on, and the next begin in its midst.
             needs += _slot([*slot, _UNKNOWN] if part.optional else slot) if sure else []
             slot, sure = [], not part.optional
@@ -241,15 +218,15 @@ def _needs(parts: Sequence[_Part]) -> list[Words]:
             slot.append(part)
         elif _begins(part):
             # Words that may follow: what stands before them is whole where a gap would follow it either way.
-            follower = ended[at + 1]
-            whole = (follower.kind == "gap" and not follower.optional) or (
+            follower = parts[at + 1] if at + 1 < len(parts) else _UNKNOWN
+            whole = (follower.kind in ("gap", "edge") and not follower.optional) or (
                 follower.optional and _begins(follower)
             )
             needs += _slot(slot if whole else [*slot, _UNKNOWN]) if sure else []
             slot, sure = [_UNKNOWN], True
         elif slot or not _ends(part):
             slot.append(_UNKNOWN)
-    return needs
+    return [*needs, *_slot([*slot, _UNKNOWN])] if sure and slot else needs
 
 
 def _begins(part: _Part) -> bool:
@@ -291,6 +268,8 @@ def _group(inside: str) -> _Part:
 
 def _choices(text: str) -> tuple[tuple[_Part, ...], ...]:
     """The choices that a pattern, or the inside of a group, is made of."""
+    if _PLAIN.fullmatch(text):
+        return tuple(map(_phrase, text.split("|")))
     choices: list[list[_Part]] = [[]]
     at = 0
     while at < len(text):
@@ -305,8 +284,21 @@ def _choices(text: str) -> tuple[tuple[_Part, ...], ...]:
     return tuple(map(tuple, choices))
 
 
+def _phrase(text: str) -> tuple[_Part, ...]:
+    """Words with gaps between them."""
+    first, *others = [(_literal(word),) if word else () for word in text.split(_SPACE)]
+    return (*first, *chain.from_iterable((_GAP, *word) for word in others))
+
+
+@cache
+def _literal(text: str) -> _Part:
+    return _Part("literal", text)
+
+
 def _part(text: str, at: int) -> tuple[_Part, int]:
     sign = text[at]
+    if sign == _SPACE:
+        return _GAP, at + 1
     if sign == "(":
         start = at + 3 if text.startswith("(?:", at) else at + 1
         if text.startswith("?", start):
@@ -317,9 +309,11 @@ def _part(text: str, at: int) -> tuple[_Part, int]:
         end = text.index("]", at + 2)
         return _GAP if text[at : end + 1] == r"[\s,\-]" else _UNKNOWN, end + 1
     if sign == "\\":
-        return _UNKNOWN, at + 2
+        return _EDGE if text[at + 1 : at + 2] == "b" else _UNKNOWN, at + 2
+    if sign == "^":
+        return _EDGE, at + 1
     run = _RUN.match(text, at)
-    return (_Part("literal", run[0]), run.end()) if run else (_UNKNOWN, at + 1)
+    return (_literal(run[0]), run.end()) if run else (_UNKNOWN, at + 1)
 
 
 def _closing(text: str, at: int) -> int:

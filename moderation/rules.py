@@ -1,5 +1,6 @@
 """All rules at work: compiled, behind gates, so that a text meets few of them; and where they hit."""
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import re2
 
 from moderation.checks import CHECKS
 from moderation.gate import WordGate
-from moderation.lexicon import END, Lexicon, RuleError
+from moderation.lexicon import CLOSING, END, Lexicon, RuleError
 from moderation.rule import Mode, Rule
 from moderation.verdict import Action
 from moderation.windows import Window, windows
@@ -28,6 +29,7 @@ class Hit:
 
 
 _END = END.encode()
+_CLASS = re.compile(r"\\.|\[.[^\]]*\]", re.DOTALL)
 _LEAD = frozenset(b" \n,(:;.!?")
 
 
@@ -67,7 +69,7 @@ class RuleSet:
 
     def _build(self) -> "tuple[_Sieve, WordGate, WordGate]":
         """The gates, each with a sieve behind it, the patterns that words give away, and a sieve for the rest."""
-        shut: dict[int, str] = {}
+        early: dict[int, str] = {}
         late: dict[int, str] = {}
         gated: dict[str, list[tuple[int, str]]] = {}
         for index, rule in enumerate(self.rules):
@@ -78,13 +80,16 @@ class RuleSet:
                 elif rule.gate:
                     gated.setdefault(rule.gate, []).append((number, pattern))
                 else:
-                    shut[number] = pattern
+                    early[number] = pattern
                 self._owner.append(index)
                 self._patterns.append(pattern)
         self._behind = [_Sieve(patterns) for patterns in gated.values()]
-        words = WordGate(shut)
-        rest = [(number, shut[number]) for number in words.open]
-        return _Sieve([*rest, *enumerate(gated, len(self._owner))]), words, WordGate(late)
+        gates = dict(enumerate(gated, len(self._owner)))
+        self._patterns += gates.values()
+        self._whole = gates.keys() | {number for number, pattern in early.items() if _is_anchored(pattern)}
+        words = WordGate(early | gates)
+        rest = [(number, self._patterns[number]) for number in words.open]
+        return _Sieve(rest), words, WordGate(late)
 
     def hits(self, plain: str, read: str = "") -> list[Hit]:
         """Where rules match a plain text. Raises RuntimeError when the filter itself gave up.
@@ -93,15 +98,22 @@ class RuleSet:
         """
         encoded = plain.encode()
         hits: list[Hit] = []
-        for number in self._sieve.passed(encoded):
-            gate = number - len(self._owner)
-            for pattern in (number,) if gate < 0 else self._behind[gate].passed(encoded):
-                hits += self._find(pattern, encoded)
-        if hits and len(encoded) != len(plain):
-            hits = _in_characters(hits, encoded)
+        whole: set[int] = set()
         for window in windows(plain):
-            if not read or plain[window[0] : window[1]] not in read:
-                hits += self._within(plain, window)
+            part = plain[window[0] : window[1]]
+            if not read or part not in read:
+                possible = self._words.possible(part)
+                whole |= self._whole.intersection(possible)
+                hits += self._within(part, window, possible)
+        here: list[Hit] = []
+        for number in chain(self._sieve.passed(encoded), sorted(whole)):
+            gate = number - len(self._owner)
+            if gate < 0:
+                here += self._find(number, encoded)
+            elif number not in whole or self._compiled_of(number).search(encoded) is not None:
+                for pattern in self._behind[gate].passed(encoded):
+                    here += self._find(pattern, encoded)
+        hits += _in_characters(here, encoded)
         hits.sort(key=_place)
         return hits
 
@@ -133,20 +145,15 @@ class RuleSet:
         self._unless.clear()
         self._bars.clear()
 
-    def _within(self, plain: str, window: Window) -> list[Hit]:
+    def _within(self, part: str, window: Window, possible: Sequence[int]) -> list[Hit]:
         """The hits of patterns that words give away, which begin where a window answers for them."""
-        start, end, first, last = window
-        part = plain[start:end]
+        start, _, first, last = window
         encoded = part.encode()
         found: list[Hit] = []
-        for pattern in self._words.possible(part):
-            compiled = self._compiled.get(pattern) or self._learn(pattern)
-            if compiled.search(encoded) is not None:
+        for pattern in possible:
+            if pattern not in self._whole and self._compiled_of(pattern).search(encoded) is not None:
                 found += self._find(pattern, encoded)
-        if found and len(encoded) != len(part):
-            found = _in_characters(found, encoded)
-        if not start:
-            return [hit for hit in found if hit.start < last]
+        found = _in_characters(found, encoded)
         return [
             Hit(hit.rule, hit.start + start, hit.end + start)
             for hit in found
@@ -166,7 +173,7 @@ class RuleSet:
     def _find(self, pattern: int, encoded: bytes) -> Iterator[Hit]:
         """The hits of one pattern, in bytes."""
         owner = self._owner[pattern]
-        compiled = self._compiled.get(pattern) or self._learn(pattern)
+        compiled = self._compiled_of(pattern)
         detail = min(compiled.groups, 1)  # a group in a pattern marks what of the hit is meant
         check = CHECKS.get(self.rules[owner].check)
         most = len(encoded) if self.rules[owner].action is Action.MASK else _MOST
@@ -192,6 +199,10 @@ class RuleSet:
             while encoded[start] in _LEAD:
                 start += 1
             yield Hit(owner, start, end)
+
+    def _compiled_of(self, pattern: int) -> Any:
+        """A pattern or gate, compiled."""
+        return self._compiled.get(pattern) or self._learn(pattern)
 
     def _learn(self, pattern: int) -> Any:
         """Compile a pattern."""
@@ -259,6 +270,11 @@ class _Sieve:
         return [self._numbers[one] for one in found[:-1]]
 
 
+def _is_anchored(pattern: str) -> bool:
+    """Whether a pattern speaks of where the whole text begins or ends, so that no part of it will do."""
+    return not {"^", "$"}.isdisjoint(_CLASS.sub("", pattern.removesuffix(CLOSING)))
+
+
 def _made(pattern: str) -> Any:
     return re2.compile(pattern.encode(), _options(capture=True))
 
@@ -269,6 +285,8 @@ def _place(hit: Hit) -> tuple[int, int]:
 
 def _in_characters(hits: list[Hit], encoded: bytes) -> list[Hit]:
     """The same hits, their places counted in characters."""
+    if not hits or encoded.isascii():
+        return hits
     count = list(accumulate((byte & 0xC0 != 0x80 for byte in encoded), initial=0))
     return [Hit(hit.rule, count[hit.start], count[hit.end]) for hit in hits]
 

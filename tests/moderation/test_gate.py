@@ -22,7 +22,7 @@ def _hidden(pipeline: Pipeline, text: str) -> list[str]:
     shown = {number for gate in gates for number in (*gate.possible(plain), *gate.open)}
     return [
         rules.rules[rules._owner[number]].id
-        for number, pattern in enumerate(rules._patterns)
+        for number, pattern in enumerate(rules._patterns[: len(rules._owner)])
         if number not in shown
         and not rules.rules[rules._owner[number]].gate
         and _compiled(pattern).search(plain) is not None

@@ -12,7 +12,11 @@ def _told(words: Words) -> str:
 
 def _ways(pattern: str) -> set[str] | None:
     """Each way as `set + set | first > second`."""
-    found = ways_of(f"{OPENING}{Lexicon([]).expand(pattern)}{CLOSING}")
+    return _told_of(f"{OPENING}{Lexicon([]).expand(pattern)}{CLOSING}")
+
+
+def _told_of(pattern: str) -> set[str] | None:
+    found = ways_of(pattern)
     if found is None:
         return None
     told = set()
@@ -52,6 +56,23 @@ def _ways(pattern: str) -> set[str] | None:
 def test_the_ways_of_a_pattern(pattern: str, ways: set[str] | None) -> None:
     """The words of which any match has one in each set; nothing where that cannot be told."""
     assert _ways(pattern) == ways
+
+
+@pytest.mark.parametrize(
+    ("pattern", "ways"),
+    [
+        ("^yes", {"yes*"}),
+        ("^yes\\b", {"yes"}),
+        ("(?:^|and )sail", None),
+        ("\\bdot\\b|@", None),
+        ("\\bdot\\b|\\bcom", {"com* dot"}),
+        ("sea", None),
+        ("\\bsea[ .]?side", {"sea*"}),
+    ],
+)
+def test_the_ways_of_a_raw_pattern(pattern: str, ways: set[str] | None) -> None:
+    """What stands for itself begins and ends within words, where it does not say else."""
+    assert _told_of(pattern) == ways
 
 
 def test_ways_that_are_joined_stay_as_open_as_either() -> None:

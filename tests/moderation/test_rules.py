@@ -301,3 +301,20 @@ def test_every_rule_says_where_it_comes_from(pipeline: Pipeline) -> None:
         assert rule.tier in (1, 2, 3)
         assert "violat" not in rule.text.lower()
         assert "blocked" not in rule.text.lower()
+
+
+def test_where_a_long_text_begins_and_ends(copy: Path) -> None:
+    """A rule on the beginning or the end of a text reads the whole of it, not a part that is looked at."""
+    for pattern in ("^pears", "pears$"):
+        (copy / "rules" / "pear.toml").write_text(
+            RULE.replace('["pears?"]', f'["{pattern}"]')
+            .replace("I like pears", "pears")
+            .replace("pearls", "figs")
+        )
+        pipeline = load(copy)
+        filler = "and so on it went for all of us " * 40
+        hits = [
+            {pipeline.rules.rules[hit.rule].id for hit in pipeline.rules.hits(text.strip())}
+            for text in (f"pears {filler}", f"{filler} pears", f"{filler} pears {filler}")
+        ]
+        assert ["room.pear" in one for one in hits] == [pattern == "^pears", pattern == "pears$", False]
