@@ -4,7 +4,7 @@ import { announce, say } from "./dom.js";
 import { mayConfirm, PairsView } from "./pairs.js";
 import { QueueView } from "./queue.js";
 import { TeamView } from "./team.js";
-import { callText } from "./words.js";
+import { callText, WORDS } from "./words.js";
 
 const PRESSING = new Set(["high", "imminent"]);
 
@@ -85,8 +85,9 @@ export class Desk {
     const { code, flag, room, severity } = notice;
     const name = this.#queue?.flag(flag)?.author?.name;
     const words = callText(notice, name, this.#app.roomTitle(room ?? ""));
-    announce(words, { assertive: severity === "imminent" });
-    say(words);
+    const isNow = severity === "imminent";
+    if (isNow) announce(words, { assertive: true });
+    say(words, { isHeard: !isNow, group: code, many: WORDS.manyCalls[code] });
     if (code === "follow_up") this.#team?.refresh();
     if (code === "second_person" || code === "confirmed") this.#pairs?.refresh();
   }

@@ -103,10 +103,17 @@ export function announce(text, { assertive = false } = {}) {
 /** Words that stand at once: more would cover the page. */
 const SAID = 3;
 
-/** A short word to the person that goes by itself; heard politely. */
-export function say(text) {
-  const line = el("p", { class: "toast" }, text);
+/**
+ * A short word to the person that goes by itself; heard politely, unless it is said aloud in another way. Words of one
+ * `group` that come while the first still stands are told as one, by `many(count)`.
+ */
+export function say(text, { isHeard = true, group, many } = {}) {
   const place = byId("toasts");
+  const before = many && [...place.children].find((one) => one.dataset.group === group);
+  const count = before ? Number(before.dataset.count) + 1 : 1;
+  before?.remove();
+  const data = many ? { group, count } : {};
+  const line = el("p", { class: "toast", data, "aria-hidden": isHeard ? null : "true" }, before ? many(count) : text);
   place.append(line);
   while (place.childElementCount > SAID) place.firstElementChild.remove();
   setTimeout(() => line.remove(), 4_000 + 60 * text.length);
@@ -117,10 +124,13 @@ export function clock(at) {
   return new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 }
 
-/** A day as this device writes it, "Today" for today. */
+/** A day as this device writes it, "Today" and "Tomorrow" for these. */
 export function day(at, now = Date.now()) {
   const date = new Date(at);
-  if (date.toDateString() === new Date(now).toDateString()) return "Today";
+  const today = new Date(now);
+  if (date.toDateString() === today.toDateString()) return "Today";
+  today.setDate(today.getDate() + 1);
+  if (date.toDateString() === today.toDateString()) return "Tomorrow";
   return date.toLocaleDateString([], { weekday: "long", day: "numeric", month: "long" });
 }
 

@@ -1,24 +1,19 @@
 /** One flag of the queue as an element: what it is, what may be done, and, once claimed, the context and the decision. */
 
 import { evidenceButton, lineOf, notesOf } from "./colleagues.js";
-import { button, clock, el, fill, icon, wait } from "./dom.js";
-import { field } from "./dialogs.js";
+import { decisionForm } from "./decision.js";
+import { button, clock, el, icon, wait } from "./dom.js";
+import { menuButton } from "./menu.js";
+import { askFor } from "./pairs.js";
 import { parentOf } from "./talk.js";
-import { DURATIONS, KINDS, problemText, RANK, SEVERITIES, WORDS } from "./words.js";
+import { KINDS, RANK, SEVERITIES, WORDS } from "./words.js";
 
-const SANCTIONS = new Set(["mute", "remove", "ban"]);
-
-/** Whether a flag is about the author's own risk alone, so that no sanction may go with it. */
-export function isRiskOnly(flag) {
-  const { reasons = [], reports = [], kind, severity = "none" } = flag;
-  const says = reasons.length > 0 || kind === "help" || severity !== "none";
-  const all = [...reasons, ...(flag.also ?? []).flatMap((more) => more.reasons ?? [])];
-  return says && reports.length === 0 && all.every((reason) => reason.risk);
-}
+/** Rules that are named before a flag is taken. */
+const FEW = 3;
 
 /**
  * The element. `claim`: `{context, until, touched}` once it is one's own. `kept`: the element before, whose half-written
- * decision is carried over.
+ * decision and opened context are carried over.
  */
 export function drawFlag(flag, { app, claim, isShown, act, kept }) {
   const severity = SEVERITIES[flag.severity] ?? SEVERITIES.none;
@@ -43,7 +38,7 @@ export function drawFlag(flag, { app, claim, isShown, act, kept }) {
       ` in ${app.roomTitle(flag.room)}, ${clock(flag.opened_at)}`,
       stands(flag) && [" ", el("span", { class: "tag" }, stands(flag))],
     ),
-    rules(flag),
+    rules(flag, claim ? Infinity : FEW),
     reportsOf(flag),
     text(flag, isShown, act),
     flag.against && el("p", { class: "hint" }, `Asks for another look at: ${flag.against.action}, ${clock(flag.against.at)}`),
@@ -52,30 +47,57 @@ export function drawFlag(flag, { app, claim, isShown, act, kept }) {
     el(
       "div",
       { class: "row" },
-      !attends && button("I'm with them", act.attend, { class: "small", data: { act: "attend" } }),
       isModerator && !claim && !holder && button("Take this", act.claim, { class: "small primary", data: { act: "claim" } }),
+      !attends && button("I'm with them", act.attend, { class: "small", data: { act: "attend" } }),
       claim && button("Give back", act.unclaim, { class: "small", data: { act: "unclaim" } }),
       flag.author?.role === "participant" && !parentOf(flag.room)
         && button("Talk privately", () => app.talks.offer(flag.room, flag.author), { class: "small", data: { act: "talk" } }),
-      button("A word to colleagues", act.note, { class: "small quiet", data: { act: "note" } }),
-      button("Write to them", () => app.whisper(flag.room, flag.author), { class: "small quiet", data: { act: "whisper" } }),
-      flag.seq && button("Go to the message", () => app.openRoom(flag.room, flag.seq), { class: "small quiet", data: { act: "goto" } }),
+      menuButton("More for this flag", () => moreItems(flag, app, act), { class: "quiet round", data: { act: "more" } }, icon("more")),
     ),
   );
-  if (claim) node.append(contextOf(claim.context, app, flag), kept?.querySelector(".decision") ?? decision(flag, claim, act, app.mayBan));
+  if (claim) {
+    node.append(
+      kept?.querySelector(".contexts") ?? contextOf(claim.context, app, flag),
+      kept?.querySelector(".decision") ?? decisionForm(flag, claim, act, app.mayBan),
+    );
+  }
   return node;
+}
+
+/** What is done more rarely, behind one button. */
+function moreItems(flag, app, act) {
+  const { author } = flag;
+  const name = author?.name || "this person";
+  return [
+    { label: "A word to colleagues…", act: act.note },
+    Boolean(author) && { label: `Write privately to ${name}`, act: () => app.whisper(flag.room, author) },
+    Boolean(flag.seq) && { label: "Go to the message", act: () => app.openRoom(flag.room, flag.seq) },
+    ...(app.mayAsk && author && author.id !== app.me.id ? [
+      null,
+      { label: WORDS.pairs.break_glass.menu(name), act: () => askFor("break_glass", app, author) },
+      { label: WORDS.pairs.erase.menu(name), act: () => askFor("erase", app, author), danger: true },
+    ] : []),
+  ].filter((item) => item !== false);
 }
 
 function stands(flag) {
   return { held: "Waits", blocked: "Kept out", delivered: "In the room" }[flag.verdict] ?? "";
 }
 
-function rules(flag) {
-  const names = [...(flag.categories ?? []), ...(flag.reasons ?? []).map((reason) => reason.rule)];
-  const unique = [...new Set(names.map((name) => String(name).replace(/[_.]/g, " ")))];
-  return unique.length
-    ? el("ul", { class: "rules", "aria-label": "Why it is here" }, unique.map((name) => el("li", {}, name)))
-    : null;
+/** Why it is here: its categories, and `most` of the rules that spoke. */
+function rules(flag, most) {
+  const words = (names) => [...new Set(names.map((name) => String(name).replace(/[_.]/g, " ")))];
+  const categories = words(flag.categories ?? []);
+  const spoke = words((flag.reasons ?? []).map((reason) => reason.rule)).filter((name) => !categories.includes(name));
+  const shown = [...categories, ...spoke.slice(0, most)];
+  const more = spoke.length - Math.min(most, spoke.length);
+  if (!shown.length) return null;
+  return el(
+    "ul",
+    { class: "rules", "aria-label": "Why it is here" },
+    shown.map((name) => el("li", {}, name)),
+    more > 0 && el("li", {}, `and ${more} more`),
+  );
 }
 
 function reportsOf(flag) {
@@ -156,89 +178,6 @@ function contextOf(context = {}, app, about) {
     part("Earlier flags about them", earlier),
     part("Reports", reports),
   );
-}
-
-/** What a moderator may decide of this flag: pairs of action and words, in order. A ban is for those of all rooms. */
-export function choices(flag, mayBan) {
-  if (flag.against) return [["approve", WORDS.queue.takenBack], ["dismiss", WORDS.queue.upheld]];
-  const waits = flag.verdict === "held" || flag.verdict === "blocked";
-  const isMessage = Boolean(flag.seq) || waits;
-  const risk = isRiskOnly(flag);
-  const list = [];
-  if (waits) {
-    list.push(["approve", "Let it into the room"]);
-    list.push(["warn", "Let it in, with a content warning"]);
-    list.push(["retract", "Keep it out of the room"]);
-  } else {
-    list.push(["approve", isMessage ? "Leave it as it is" : "Seen to"]);
-    list.push(["dismiss", flag.kind === "report" ? "Leave it; the report was mistaken" : "Leave it; the signal was mistaken"]);
-    if (isMessage) {
-      list.push(["warn", "Put a content warning"]);
-      list.push(["retract", "Take it down"]);
-    }
-  }
-  const sanctions = [["mute", "Mute the person"], ["remove", "Take the person out of the room"]];
-  if (mayBan) sanctions.push(["ban", "Ban the person everywhere"]);
-  for (const [action, words] of sanctions) {
-    list.push([action, words, risk, risk ? WORDS.queue.sanction : ""]);
-  }
-  list.push(["escalate", "Hand it on to a colleague; it stays open"]);
-  return list;
-}
-
-function decision(flag, claim, act, mayBan) {
-  const list = choices(flag, mayBan);
-  const action = field({ name: "action", label: "Decide", kind: "radio", options: list, value: "" });
-  const note = field({ name: "note", label: "Note", kind: "textarea", hint: WORDS.queue.noteHint, rows: 2, maxlength: 2000 });
-  const words = field({ name: "text", label: "Words to the person", kind: "textarea", hint: WORDS.queue.textHint, rows: 2, maxlength: 2000 });
-  const warning = field({ name: "warning", label: "Content warning", maxlength: 120 });
-  const seconds = field({ name: "seconds", label: "For how long", kind: "select", options: DURATIONS, value: "3600" });
-  const problem = el("p", { class: "problem", role: "alert" });
-  const submit = el("button", { type: "submit", class: "primary" }, "Decide");
-  const fit = () => {
-    warning.node.hidden = action.read() !== "warn";
-    seconds.node.hidden = !SANCTIONS.has(action.read());
-  };
-  fit();
-  const node = el(
-    "form",
-    { class: "form decision" },
-    el("p", { class: "hint lease", role: "timer" }),
-    action.node,
-    warning.node,
-    seconds.node,
-    note.node,
-    words.node,
-    problem,
-    el("div", { class: "actions" }, submit),
-  );
-  node.addEventListener("input", () => {
-    claim.touched = true;
-    fit();
-  });
-  node.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const chosen = action.read();
-    if (!chosen) {
-      fill(problem, "Please choose one of these.");
-      return;
-    }
-    const fields = { action: chosen, note: note.read() };
-    if (words.read()) fields.text = words.read();
-    if (chosen === "warn") fields.warning = warning.read();
-    if (SANCTIONS.has(chosen)) fields.seconds = Number(seconds.read());
-    submit.disabled = true;
-    try {
-      await act.decide(fields);
-    } catch (trouble) {
-      const by = trouble.reply?.by;
-      const isOther = trouble.code === "conflict" && by;
-      fill(problem, isOther ? WORDS.queue.conflict(by.name ?? by) : problemText(trouble));
-    } finally {
-      submit.disabled = false;
-    }
-  });
-  return node;
 }
 
 /** When the next in the chain is called, while nobody is there; nothing where no clock runs. */

@@ -31,12 +31,15 @@ export class Frame {
     setInterval(() => this.#tick(), 1_000);
     matchMedia(WIDE).addEventListener("change", () => this.#fit());
     byId("side").addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !matchMedia(WIDE).matches) this.closeSide();
+      if (event.key === "Escape" && !event.target.closest(".menu") && !matchMedia(WIDE).matches) this.closeSide();
     });
     this.show({ title: "Hearth" });
   }
 
-  /** The header of a view. `items`: `{label, icon, act, badge?, tone?, isPanel?}`; on a narrow screen they are a menu. */
+  /**
+   * The header of a view. `items`: `{label, icon, act, badge?, tone?, isPanel?, isAlways?}`; on a narrow screen they
+   * are a menu, but for those that are always in sight.
+   */
   show({ title, lead = "", items = [], tabs = [], heading = "p" }) {
     fill(this.title, el(heading, { class: "top-name" }, title), lead && el("p", { class: "top-lead", title: lead }, lead));
     this.#tabs = tabs;
@@ -60,26 +63,25 @@ export class Frame {
       item.act(event);
     };
     const focused = this.items.contains(document.activeElement) ? document.activeElement.dataset.item : null;
-    const badges = items.filter((item) => item.badge);
+    const badges = items.filter((item) => item.badge && !item.isAlways);
     fill(
       this.items,
       items.map((item, index) =>
         el(
           "button",
-          { type: "button", class: `quiet wide-only ${item.tone ?? ""}`, data: { item: item.icon }, on: { click: act(index) } },
+          { type: "button", class: `quiet ${item.isAlways ? "always" : "wide-only"} ${item.tone ?? ""}`, data: { item: item.icon }, on: { click: act(index) } },
           icon(item.icon),
           el("span", {}, item.label),
           item.badge ? el("span", { class: "badge" }, String(item.badge)) : null,
         )),
       items.length > 0 && menuButton(
         badges.length ? `Menu, ${badges.map((item) => `${item.label} ${item.badge}`).join(", ")}` : "Menu",
-        () => this.current.map((item, index) => ({
+        () => this.current.map((item, index) => !item.isAlways && ({
           label: [item.label, item.badge ? el("span", { class: "badge" }, String(item.badge)) : null],
           act: act(index),
-        })),
+        })).filter(Boolean),
         { class: "quiet narrow-only", data: { item: "menu" } },
         icon("more"),
-        badges.some((item) => item.tone) ? el("span", { class: "dot", "aria-hidden": "true" }) : null,
       ),
     );
     if (focused) this.items.querySelector(`[data-item="${focused}"]`)?.focus();

@@ -273,7 +273,7 @@ class App {
     }
     if (this.desk.isOpen) {
       const tone = this.desk.isPressing ? "urgent" : "";
-      items.push({ label: "Queue", icon: "queue", badge: this.desk.count, tone, isPanel: true, act: () => this.frame.openSide("queue") });
+      items.push({ label: "Queue", icon: "queue", badge: this.desk.count, tone, isPanel: true, isAlways: true, act: () => this.frame.openSide("queue") });
     }
     if (view?.session.isStaff) items.push({ label: "Room", icon: "controls", act: () => view.controls() });
     if (this.me) items.push({ label: "You", icon: "settings", act: () => openSettings(this) });

@@ -14,7 +14,7 @@ export function openMenu(anchor, items, { label }) {
   document.querySelector(".menu")?.hidePopover();
   const menu = el("div", { class: "menu", role: "menu", "aria-label": label, popover: "auto" });
   for (const item of items) menu.append(item ? entry(item, menu) : el("div", { class: "rule", role: "separator" }));
-  document.body.append(menu);
+  (anchor.closest("main, aside, header") ?? document.body).append(menu);
   menu.showPopover();
   settle(menu, anchor);
   anchor.setAttribute("aria-expanded", "true");

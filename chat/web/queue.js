@@ -53,13 +53,14 @@ export class QueueView {
   #more;
   #least;
   #kind;
+  #choose;
   #isMore = false;
   #timer;
 
   constructor(app, { onCount, head }) {
     this.#app = app;
     this.#onCount = onCount;
-    this.#empty = el("p", { class: "hint" }, WORDS.queue.empty);
+    this.#empty = el("p", { class: "hint", tabindex: -1 }, WORDS.queue.empty);
     this.#list = el("ul", { class: "flags" });
     this.#counted = el("p", { class: "hint counts" });
     this.#more = el("p", { class: "hint", hidden: true }, WORDS.queue.more);
@@ -68,7 +69,14 @@ export class QueueView {
     this.#kind = field({ name: "kind", label: "Kind", kind: "select", options: any("Any kind", KINDS_SHOWN) });
     for (const one of [this.#least, this.#kind]) one.input.addEventListener("change", () => this.#show());
     const topics = button("Topics you'd rather not take…", () => chooseTopics(app), { class: "small quiet" });
-    const choose = el("div", { class: "row choose" }, this.#least.node, this.#kind.node, topics);
+    this.#choose = el("summary", {}, WORDS.queue.choose);
+    const choose = el(
+      "details",
+      { class: "choose" },
+      this.#choose,
+      el("div", { class: "row" }, this.#least.node, this.#kind.node),
+      el("div", { class: "row" }, topics),
+    );
     this.node = el("div", { class: "queue" }, head, this.#counted, choose, this.#empty, this.#list, this.#more);
     this.#timer = setInterval(() => this.#tick(), 1_000);
   }
@@ -137,6 +145,8 @@ export class QueueView {
       claimed: all.filter((flag) => flag.claimed_by && flag.lease_until > now).length,
       late: all.filter((flag) => flag.due_at < now && !flag.attended_by?.length).length,
     }) : "");
+    const chosen = order.length < all.length ? WORDS.queue.hides(all.length - order.length) : WORDS.queue.choose;
+    if (this.#choose.textContent !== chosen) fill(this.#choose, chosen);
     this.#more.hidden = !this.#isMore;
     this.#onCount(all.length, all[0]?.severity);
     if (this.#isMore && all.length < FEW) {
@@ -182,6 +192,13 @@ export class QueueView {
     return made;
   }
 
+  /** After a decision: to the flag that stands in its place, or the last, or the word that there is none. */
+  #goOn(place) {
+    const left = this.#list.children;
+    const next = left[Math.min(Math.max(0, place), left.length - 1)];
+    (next?.querySelector("h3") ?? this.#empty).focus();
+  }
+
   #acts(flag) {
     const { connection } = this.#app;
     const id = flag.flag;
@@ -210,8 +227,10 @@ export class QueueView {
       decide: async (fields) => {
         await connection.send("decide", { flag: id, rev: this.#flags.get(id)?.rev, ...fields });
         this.#claims.delete(id);
+        const place = [...this.#list.children].indexOf(this.#nodes.get(id)?.node);
         if (fields.action !== "escalate") this.#flags.delete(id);
         this.#show();
+        this.#goOn(place);
         say(WORDS.queue.done);
         this.#app.decided?.();
       },

@@ -1,7 +1,7 @@
 /** The team's own corner above the queue: whether one is on duty, how many can be reached, whom to ask after. */
 
 import { ask } from "./dialogs.js";
-import { button, el, fill, freshId, say } from "./dom.js";
+import { button, day, el, fill, freshId, say } from "./dom.js";
 import { problemText, SEVERITIES, WORDS } from "./words.js";
 
 const STATES = [
@@ -28,6 +28,9 @@ export class TeamView {
   #select;
   #count;
   #tasks;
+  #sum;
+  #box;
+  #due = 0;
   #staff = [];
 
   constructor(app) {
@@ -36,12 +39,14 @@ export class TeamView {
     this.#select = el("select", { id, on: { change: () => this.#say(this.#select.value) } }, STATES.map(([value, label]) => el("option", { value }, label)));
     this.#count = el("p", { class: "hint", role: "status" });
     this.#tasks = el("ul", { class: "tasks" });
+    this.#sum = el("summary", {});
+    this.#box = el("details", { class: "tasks-box", hidden: true }, this.#sum, this.#tasks);
     this.node = el(
       "section",
       { class: "team", "aria-label": WORDS.team.title },
       el("div", { class: "field" }, el("label", { for: id }, WORDS.team.duty), this.#select),
       this.#count,
-      this.#tasks,
+      this.#box,
     );
   }
 
@@ -75,18 +80,24 @@ export class TeamView {
     if (this.#count.textContent !== words) fill(this.#count, words);
   }
 
+  /** Folded, so that flags come first, until one of them is due. */
   #showTasks({ tasks }) {
+    const due = tasks.filter((task) => task.due_at <= Date.now() + (this.#app.skew ?? 0)).length;
+    if (due > this.#due) this.#box.open = true;
+    this.#due = due;
+    this.#box.hidden = tasks.length === 0;
+    fill(this.#sum, WORDS.team.tasks(tasks.length));
     fill(this.#tasks, tasks.map((task) => this.#task(task)));
   }
 
   #task(task) {
-    const when = new Date(task.due_at - (this.#app.skew ?? 0));
+    const when = day(task.due_at - (this.#app.skew ?? 0));
     const mine = task.owner?.id === this.#app.me.id ? WORDS.team.yours : task.owner?.name;
     return el(
       "li",
       { class: "task" },
       el("p", {}, WORDS.team.askAfter(task.user?.name || "somebody", this.#app.roomTitle(task.room))),
-      el("p", { class: "hint" }, `${SEVERITIES[task.severity]?.word ?? ""}, ${when.toLocaleDateString()}${mine ? `, ${mine}` : ""}`),
+      el("p", { class: "hint" }, `${SEVERITIES[task.severity]?.word ?? ""}, ${when}${mine ? `, ${mine}` : ""}`),
       button(WORDS.team.done, () => this.#done(task), { class: "small" }),
     );
   }

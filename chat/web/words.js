@@ -153,6 +153,8 @@ export const WORDS = {
     topicsKept: "Kept. Thank you for looking after yourself.",
     more: "There is more behind these. They come up as you go.",
     none: "Nothing of this kind is waiting.",
+    choose: "Choose what you see",
+    hides: (count) => `Choose what you see (${count} not shown)`,
     counts: ({ open, claimed, late }) => `${open} open, ${claimed} with somebody, ${late} late`,
     takenBack: "Take the decision back",
     upheld: "Leave it as it was",
@@ -171,6 +173,7 @@ export const WORDS = {
       break: "Enjoy your break. You are not called meanwhile.",
       off: "You are off duty. Take care.",
     },
+    tasks: (count) => `Ask after ${count === 1 ? "somebody" : `${count} people`}`,
     askAfter: (name, room) => `Ask after ${name} in ${room}`,
     yours: "yours",
     done: "I asked after them",
@@ -187,6 +190,11 @@ export const WORDS = {
     safeguarding: (name, room) => `A child may be at risk: what ${name} wrote in ${room} was sent to you. Please look at the queue.`,
     handed: (name, room) => `A colleague handed ${name} in ${room} over to you. Please look at the queue.`,
     opinion_given: (name, room) => `A colleague told you what they think about ${name} in ${room}.`,
+  },
+  // The same, where several come within a moment.
+  manyCalls: {
+    call: (count) => `${count} people may need somebody now. Please look at the queue.`,
+    missed: (count) => `Nobody has come yet to ${count} people, and it is your turn. Please look at the queue.`,
   },
   pairs: {
     title: "What takes two people",

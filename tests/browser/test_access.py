@@ -61,6 +61,16 @@ async def test_axe_finds_nothing_in_the_queue(guests: Guests, scheme: str) -> No
     await flag.get_by_role("button", name="Show the text").click()
     await expect(flag.get_by_text("Yours for another")).to_be_visible()
     await check(team)
+    await team.set_viewport_size({"width": 390, "height": 844})
+    await team.get_by_text("Choose what you see").click()
+    await check(team)
+    assert not await too_small(team)
+    assert not await has_sideways_scroll(team)
+    await flag.get_by_role("button", name="More for this flag").click()
+    await check(team)
+    assert not await too_small(team)
+    await team.keyboard.press("Escape")
+    await expect(flag.get_by_role("button", name="More for this flag")).to_be_focused()
 
 
 async def test_one_can_come_in_and_talk_by_keyboard_alone(guests: Guests) -> None:

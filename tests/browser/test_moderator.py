@@ -88,8 +88,10 @@ async def test_no_sanction_goes_with_a_persons_own_risk(guests: Guests) -> None:
     await queue(team)
     flag = team.locator(".flag", has_text=name)
     await flag.get_by_role("button", name="Take this").click()
-    await expect(flag.get_by_label("Mute the person")).to_be_disabled()
-    await expect(flag.get_by_label("Take the person out of the room")).to_be_disabled()
+    await expect(flag.get_by_text("so no sanction goes with it")).to_be_visible()
+    await expect(flag.get_by_label("Leave it as it is")).to_be_visible()
+    await expect(flag.get_by_label("Mute the person")).to_have_count(0)
+    await expect(flag.get_by_label("Take the person out of the room")).to_have_count(0)
 
 
 async def test_a_ban_is_offered_to_those_who_look_after_all_rooms(guests: Guests) -> None:
@@ -132,10 +134,13 @@ async def test_the_queue_is_narrowed_and_a_word_left(guests: Guests) -> None:
     flag = team.locator(".flag", has_text=name)
     await expect(flag).to_be_visible()
     await expect(team.locator(".counts")).to_contain_text("open")
+    await team.get_by_text("Choose what you see").click()
     await team.get_by_label("Kind").select_option("report")
     await expect(flag).to_have_count(0)
+    await expect(team.locator(".choose summary")).to_contain_text("not shown")
     await team.get_by_label("Kind").select_option("")
-    await flag.get_by_role("button", name="A word to colleagues").click()
+    await flag.get_by_role("button", name="More for this flag").click()
+    await team.get_by_role("menuitem", name="A word to colleagues…").click()
     await team.get_by_label("Your note").fill("I know her a little")
     await team.get_by_role("dialog").get_by_role("button", name="Send").click()
     await expect(flag.locator(".notes")).to_contain_text("I know her a little")
@@ -169,3 +174,54 @@ async def test_a_decision_is_looked_at_again_by_somebody_else(guests: Guests) ->
     await again.get_by_label("Take the decision back").check()
     await again.get_by_role("button", name="Decide", exact=True).click()
     await expect(other.locator(".log")).to_contain_text("pathetic")
+
+
+async def test_after_a_decision_one_goes_on_with_the_next_and_then_may_rest(own_house: Guests) -> None:
+    names = new_name(), new_name()
+    team = await own_house.staff("moderator")
+    for name in names:
+        await say(await own_house.guest(name), CRUEL)
+    await queue(team)
+    for name, focused in zip(
+        names, (f".flag:has-text('{names[1]}') h3", ".queue p:has-text('stretch')"), strict=True
+    ):
+        flag = team.locator(".flag", has_text=name)
+        await flag.get_by_role("button", name="Take this").click()
+        await expect(flag.locator("h3")).to_be_focused()
+        await flag.get_by_label("Keep it out of the room").check()
+        await flag.get_by_role("button", name="Decide", exact=True).click()
+        await expect(flag).to_have_count(0)
+        await expect(team.locator(focused)).to_be_focused()
+
+
+async def test_what_one_reads_stays_as_it_is_while_a_colleague_writes(guests: Guests) -> None:
+    name = new_name()
+    one, two = await guests.staff("moderator"), await guests.staff("moderator")
+    page = await guests.guest(name)
+    await say(page, "the rain has stopped at last")
+    await say(page, "I want to kill myself. I can't see any other way.")
+    for team in (one, two):
+        await queue(team)
+    flag, theirs = (team.locator(".flag", has_text=name) for team in (one, two))
+    await flag.get_by_role("button", name="Take this").click()
+    await flag.get_by_text("What they wrote lately").click()
+    await flag.get_by_label("Note").fill("half a thou")
+    await theirs.get_by_role("button", name="More for this flag").click()
+    await two.get_by_role("menuitem", name="A word to colleagues…").click()
+    await two.get_by_label("Your note").fill("I know him a little")
+    await two.get_by_role("dialog").get_by_role("button", name="Send").click()
+    await expect(flag.locator(".notes")).to_contain_text("I know him a little")
+    await expect(flag.get_by_text("the rain has stopped at last").last).to_be_visible()
+    await expect(flag.get_by_label("Note")).to_have_value("half a thou")
+
+
+async def test_calls_that_come_together_are_told_as_one_and_never_fill_the_screen(guests: Guests) -> None:
+    team, names = await guests.staff("moderator"), [new_name() for _ in range(4)]
+    pages = [await guests.guest(name) for name in names]
+    await team.clock.install()
+    await team.evaluate("document.querySelector('#toasts').replaceChildren()")
+    await team.clock.pause_at("2099-01-01")  # what is said now stays until it is read here
+    for page in pages:
+        await say(page, "I want to kill myself. I can't see any other way.")
+    await expect(team.locator(".toast", has_text="4 people may need somebody now.")).to_be_visible()
+    assert await team.locator(".toast").count() <= 3

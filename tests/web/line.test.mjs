@@ -7,7 +7,7 @@ import { test } from "node:test";
 const { backoff, mayReturn, socketUrl } = await import(`${process.env.WEB}/connection.js`);
 const { readPasted, takeLink } = await import(`${process.env.WEB}/identity.js`);
 const { inOrder } = await import(`${process.env.WEB}/queue.js`);
-const { choices, isRiskOnly } = await import(`${process.env.WEB}/flag.js`);
+const { choices, isRiskOnly } = await import(`${process.env.WEB}/decision.js`);
 const { isSafeLink, stamp } = await import(`${process.env.WEB}/care.js`);
 
 test("the close code says whether to come back", () => {
