@@ -262,7 +262,7 @@ class Pipeline:
         Where a rule has found the words and its context has read them away, or a cue of calm stands, the
         words alone tell nothing new; but a long text says more than one thing.
         """
-        read_away = findings.notes or not _CALMING.isdisjoint(findings.facets)
+        read_away = findings.read_away or not _CALMING.isdisjoint(findings.facets)
         if read_away and raw.words < _LONG:
             return
         level = self._classifier.attention(raw)

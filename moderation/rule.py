@@ -27,7 +27,7 @@ class Mode(StrEnum):
 CONTEXTS = frozenset(
     ("negation", "denial", "past", "recovery", "quotation", "third_person", "question", "hyperbole",
      "conditional", "education", "told", "reported", "helpline", "advised", "wish_of_dead",
-     "addressed")
+     "addressed", "playing", "studied")
 )  # fmt: skip
 
 

@@ -19,6 +19,9 @@ _TO_ALL = frozenset(("else", "know", "knows", "here"))
 _OWN_WORDS = _SELF | {"my"}
 _OURS = frozenset(("my", "mine", "our", "we", "us", "weve", "were"))
 # "Not once did I think of it": what stands before the subject when a negation opens the sentence.
+_WISHES = frozenset(
+    ("want", "wanted", "wanna", "wish", "hope", "myself", "tired", "rather", "should", "ready", "pray")
+)
 _TOLD = frozenset(("tell", "tells", "told", "telling", "to", "with"))
 _PRESENT = frozenset(
     ("im", "am", "is", "want", "wanna", "gonna", "ima", "imma", "ill", "cant", "dont", "keep")
@@ -163,11 +166,10 @@ def _negators(scene: Scene, *, inside: bool) -> int:
             continue
         following = spoken[index + 1] if index + 1 < len(spoken) else ""
         previous = spoken[index - 1] if index else ""
-        if word in {"stop", "stopped"} and previous in negators:
-            continue  # "cannot stop wanting" is no denial
-        if word == "nobody" and previous in _TOLD:
-            continue  # "I told nobody that …" denies nothing
-        if following in words["pseudo"] or previous in {"why", "if", "reason", "reasons"}:
+        if word == "no" and following == "longer":
+            count += 1
+            continue
+        if _is_idle(words, word, previous, following):
             continue
         if (
             word == "no"
@@ -177,6 +179,15 @@ def _negators(scene: Scene, *, inside: bool) -> int:
             continue
         count += 1
     return count
+
+
+def _is_idle(words: Words, word: str, previous: str, following: str) -> bool:
+    """Whether a negation denies nothing of what follows: "cannot stop wanting", "I told nobody that …"."""
+    if word in {"stop", "stopped"} and previous in words["negators"]:
+        return True
+    if word == "nobody" and previous in _TOLD:
+        return True
+    return following in words["pseudo"] or previous in {"why", "if", "reason", "reasons"}
 
 
 def _answered(scene: Scene) -> bool:
@@ -227,7 +238,7 @@ def past(scene: Scene) -> bool:
     words = scene.words
     if _long_ago(scene):
         return True
-    if "used to" in " ".join(scene.before[-4:]):
+    if "used to" in " ".join((*scene.before[-4:], *scene.inside)):
         return not words.within("relapse", scene.plain[scene.end : scene.end + 80])
     around = " ".join((*scene.before[-12:], *scene.inside, *scene.after[:10]))
     if not words.within("past", around):
@@ -273,7 +284,7 @@ def quotation(scene: Scene) -> bool:
     inside = opened >= 0 and plain.count('"', 0, scene.start + 1) % 2 == 1 and '"' in plain[scene.end - 1 :]
     lead = _WORD.findall(plain[max(0, opened - 80) : opened])[-8:] if inside else scene.before[-6:]
     if _says(words, lead):
-        return not _admitted(scene)
+        return words["asked"].isdisjoint(lead) or not _admitted(scene)
     if not inside:
         return False
     if words["works"].intersection(lead):
@@ -336,6 +347,18 @@ def education(scene: Scene) -> bool:
     return scene.words.within("education", scene.sentence)
 
 
+def studied(scene: Scene) -> bool:
+    """Spoken about as a subject by somebody who says "I" of the study, and of no wish."""
+    if not _WISHES.isdisjoint(scene.inside):
+        return False
+    return scene.words.within("education", scene.sentence)
+
+
+def playing(scene: Scene) -> bool:
+    """Said of a game, near the hit."""
+    return scene.words.meets("play", scene.plain[max(0, scene.start - _REACH) : scene.end + _REACH])
+
+
 def helpline(scene: Scene) -> bool:
     """A number or address of a service, not of a person; the hit itself does not tell."""
     before = scene.plain[max(0, scene.start - 80) : scene.start]
@@ -368,6 +391,8 @@ READINGS: Mapping[str, Callable[[Scene], bool]] = {
     "addressed": addressed,
     "education": education,
     "wish_of_dead": wish_of_dead,
+    "studied": studied,
+    "playing": playing,
     "helpline": helpline,
     "advised": advised,
     "recovery": recovery,

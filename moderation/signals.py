@@ -31,6 +31,8 @@ class Findings:
     facets: set[str]
     severity: Severity = Severity.NONE
     notes: tuple[str, ...] = ()
+    read_away: bool = False
+    """Whether context has read away what was found; where a rule is wide, a negation near it is not enough."""
 
     def add(self, finding: Finding) -> None:
         """Take one finding in; only live ones count."""
@@ -64,6 +66,7 @@ def read_hits(
             if rule.kind is not Kind.CUE:
                 notes.append(f"{rule.id}: {', '.join(sorted(readings))}")
             if severity is Severity.NONE:
+                findings.read_away |= rule.tier == 1 or readings != ["negation"]
                 continue
             if severity < rule.severity and rule.facets:
                 findings.add(_lowered(rule, mode, folded.span(hit.start, hit.end), severity, readings))
