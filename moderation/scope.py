@@ -217,7 +217,7 @@ def denial(scene: Scene) -> bool:
 def _told_as_past(scene: Scene) -> bool:
     """Whether the verb of the hit is one of the past."""
     said = {*scene.before[-5:], *scene.inside}
-    return not scene.words["pasts"].isdisjoint(said) and _PRESENT.isdisjoint(scene.inside)
+    return not scene.words["pasts"].isdisjoint(said) and _PRESENT.isdisjoint(_clause(scene.inside))
 
 
 def _long_ago(scene: Scene) -> bool:

@@ -32,6 +32,8 @@ def mender(config: Path) -> Mender:
         ("K-Y-S", "kys"),
         ("unal!ve", "unalive"),
         ("I'm suicidle", "im suicidal"),
+        ("wnt to jmp of teh brdge", "want to jump of the bridge"),
+        ("relpased wiv the balde", "relapsed with the blade"),
     ],
 )
 def test_bent_words_are_read(mender: Mender, text: str, plain: str) -> None:
@@ -51,6 +53,7 @@ def test_bent_words_are_read(mender: Mender, text: str, plain: str) -> None:
         "covid19 mp3 gr8 3rd",
         "a b c d",
         "homeless",
+        "the fridge is dizzily quiet, I was shaving and drying",
         "5 mg at 10:30",
         "C-3PO",
         "e.g. this",
