@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from moderation.needs import LEVELS, Way, Words, ways_of
+from moderation.needs import LEVELS, START, Way, Words, ways_of
 
 _TOKEN = re.compile(r"[a-z0-9_]+")
 _KEPT = 20_000  # words remembered: ordinary talk uses far fewer
@@ -72,9 +72,11 @@ class WordGate:
                 self._firsts.enter(frozenset((word, True) for word in way.pair.first), 1 << at)
                 self._seconds.enter(way.pair.second, 1 << at)
 
+        self._start = self._firsts.of(START)
+
     def possible(self, plain: str) -> list[int]:
         """The numbers of gated patterns that a plain form can match, in order."""
-        mask, first = self._free, 0
+        mask, first = self._free, self._start
         paired = self._unpaired
         known = self._known
         for word in _TOKEN.findall(plain):

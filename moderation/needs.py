@@ -18,6 +18,8 @@ from moderation.lexicon import CLOSING, GAP, OPENING
 _BRACKET = re.compile(r"\\.|\[.[^\]]*\]|[()]", re.DOTALL)
 _SPACE = "\0"  # stands for a gap while a pattern is read
 _PLAIN = re.compile(r"[a-z0-9_|\0]+")
+_MARKS = frozenset("&/'\".,:;=!?#%@<>~-+*$()")  # between words, part of none
+_MEANT = frozenset(".$?*+()")  # say something else where they are not escaped
 _RUN = re.compile(r"[a-z0-9_]+(?![?*+{])|[a-z0-9_]")  # the last of a run may have a quantifier to itself
 _COMMON_WORDS = """
 i im ive id ill my me myself to the a an and it its is are was were be been am do dont did not no so
@@ -59,11 +61,14 @@ class _Part:
 
 
 _GAP, _EDGE, _UNKNOWN = _Part("gap"), _Part("edge"), _Part("unknown")
+START = "^"
+"""Stands for a word before the first of a text."""
+_START = _Part("edge", START)
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two words, one directly behind the other: one of `first`, whole, then one of `second`."""
+    """Two words, one directly behind the other: one of `first`, whole, or `START`, then one of `second`."""
 
     first: frozenset[str]
     second: Words
@@ -162,9 +167,13 @@ def _pair(parts: Sequence[_Part]) -> Pair | None:
     """Two words of a sequence with nothing but a gap between them, the rarest there are."""
     found: list[Pair] = []
     for at, part in enumerate(parts):
-        if part.kind != "gap" or part.optional:
+        if part is _START:
+            first = frozenset((START,))
+        elif part.kind == "gap" and not part.optional:
+            first = _last_words(parts[:at])
+        else:
             continue
-        first, second = _last_words(parts[:at]), _first_words(parts[at + 1 :])
+        second = _first_words(parts[at + 1 :])
         if first and second:
             found.append(Pair(first, second))
     return min(found, key=_pair_cost, default=None)
@@ -199,7 +208,7 @@ def _first_words(parts: Sequence[_Part]) -> Words:
 
 @cache
 def _cost(words: Words) -> int:
-    return sum(_HEAVY if word in _COMMON or len(word) < 3 else 1 for word, _ in words)
+    return sum(_HEAVY if (word in _COMMON or len(word) < 3) and word != START else 1 for word, _ in words)
 
 
 def _needs(parts: Sequence[_Part]) -> list[Words]:
@@ -281,7 +290,23 @@ def _choices(text: str) -> tuple[tuple[_Part, ...], ...]:
         if at < len(text) and text[at] in "?*+{":
             part, at = _repeated(text, at, part)
         choices[-1].append(part)
-    return tuple(map(tuple, choices))
+    return tuple(map(_told_apart, choices))
+
+
+def _told_apart(parts: Sequence[_Part]) -> tuple[_Part, ...]:
+    """Two words that may be written as one are either that one, or those two."""
+    told: list[_Part] = []
+    at = 0
+    while at < len(parts):
+        kinds = [part.kind for part in parts[at : at + 3]]
+        if kinds == ["literal", "gap", "literal"] and parts[at + 1].optional:
+            first, last = parts[at].text, parts[at + 2].text
+            told.append(_Part("group", choices=(_phrase(first + last), _phrase(first + _SPACE + last))))
+            at += 3
+        else:
+            told.append(parts[at])
+            at += 1
+    return tuple(told)
 
 
 def _phrase(text: str) -> tuple[_Part, ...]:
@@ -309,11 +334,14 @@ def _part(text: str, at: int) -> tuple[_Part, int]:
         end = text.index("]", at + 2)
         return _GAP if text[at : end + 1] == r"[\s,\-]" else _UNKNOWN, end + 1
     if sign == "\\":
-        return _EDGE if text[at + 1 : at + 2] == "b" else _UNKNOWN, at + 2
-    if sign == "^":
-        return _EDGE, at + 1
+        escaped = text[at + 1 : at + 2]
+        return _EDGE if escaped == "b" or escaped in _MARKS else _UNKNOWN, at + 2
+    if sign == START:
+        return _START, at + 1
     run = _RUN.match(text, at)
-    return (_literal(run[0]), run.end()) if run else (_UNKNOWN, at + 1)
+    if run is not None:
+        return _literal(run[0]), run.end()
+    return _EDGE if sign in _MARKS and sign not in _MEANT else _UNKNOWN, at + 1
 
 
 def _closing(text: str, at: int) -> int:
