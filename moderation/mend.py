@@ -20,7 +20,7 @@ _TOKEN = re.compile(r"\S+")
 _RUN = re.compile(r"([a-z])\1{2,}")
 _EDGE = "\"'()[]{}<>,;:.?!"
 _APART = str.maketrans(dict.fromkeys(_EDGE, " "))
-_LEET = str.maketrans("0134578@$!|+69(2", "oieastbasiitggcz")
+_LEET = str.maketrans("0134578@$!|+69(2¥€", "oieastbasiitggczye")
 _LEET_L = str.maketrans({"1": "l", "|": "l", "!": "l"})
 _MASKS = frozenset("*#_-.%^~&@$!?x")
 _SIGNS = re.compile(r"[^a-z]+")
@@ -114,7 +114,7 @@ class Mender:
             bare = _SIGNS.sub("", plain)
             if bare in self._vital and len(bare) > 2:
                 return bare
-            if plain in self._common and len(plain) > 3:
+            if plain in self._common and len(plain) > 2:
                 return plain
             if plain.isalpha() and len(plain) > 6 and self._joined.search(plain) is not None:
                 parted = self._parted(plain)
