@@ -27,7 +27,7 @@ from chat.tokens import load_key, sign
 SERVER_CORE, LOAD_CORE = 0, 1
 STAGES_FILE = "HEARTHBENCH_STAGES"
 """The variable that tells a server with clocks where to write what they counted."""
-START_WITHIN = 20.0
+START_WITHIN = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +38,20 @@ class Running:
     pids: tuple[int, ...]
     data: Path | None = None
 
-    def tokens(self, count: int) -> list[str]:
-        """Tokens of so many different people."""
+    def tokens(self, size: int, rooms: Sequence[str]) -> list[str]:
+        """Tokens of different people, so many for each room and room by room: each goes into one."""
         assert self.data is not None
         key = load_key(self.data)
         return [
             sign(
-                key, user=f"u_bench-{number}", name=f"Bench {number}", grants={"*": "participant"}, ttl=3_600
+                key,
+                user=f"u_bench-{place * size + number}",
+                name=f"Bench {place * size + number}",
+                grants={room: "participant"},
+                ttl=3_600,
             )
-            for number in range(count)
+            for place, room in enumerate(rooms)
+            for number in range(size)
         ]
 
 

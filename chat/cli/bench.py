@@ -109,7 +109,7 @@ def fanout(args: argparse.Namespace) -> list[dict[str, Any]]:
         with hearth(folder, rooms) as ours, bare() as yardstick:
             for turn in range(args.rounds):
                 _say(f"{case.name}: round {turn + 1} of {args.rounds}")
-                tokens = ours.tokens(case.rooms * case.size)
+                tokens = ours.tokens(case.size, rooms)
                 turns = [
                     ("hearth", ours, {**shape, "is_bare": False, "tokens": tokens}),
                     ("bare", yardstick, {**shape, "is_bare": True, "tokens": []}),
@@ -161,7 +161,7 @@ def members(args: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 async def _grow(server: Running, count: int) -> float:
-    tokens = server.tokens(count + 20)
+    tokens = server.tokens(count + 20, ["bench-0"])
     async with join_many(server.port, "bench-0", tokens[:20]):
         before = memory(server.pids[0])
         async with join_many(server.port, "bench-0", tokens[20:]):
@@ -181,7 +181,7 @@ def accept(args: argparse.Namespace) -> list[dict[str, Any]]:
     store: list[dict[str, Any]] = []
     stages = args.folder / "stages"
     with hearth(args.folder / "accept", rooms, stages=stages) as server:
-        tokens = server.tokens(ROOMS * SIZE)
+        tokens = server.tokens(SIZE, rooms)
         for turn in range(args.rounds):
             _say(f"accept: round {turn + 1} of {args.rounds}")
             before = spent(server, stages)

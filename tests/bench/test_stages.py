@@ -21,7 +21,7 @@ def test_a_message_goes_through_every_stage(tmp_path: Path) -> None:
     stages = tmp_path / "stages"
     with hearth(tmp_path / "server", SHAPE["rooms"], stages=stages) as server:
         before = spent(server, stages)
-        run_load(server, {**SHAPE, "tokens": server.tokens(2)})
+        run_load(server, {**SHAPE, "tokens": server.tokens(2, SHAPE["rooms"])})
         after = spent(server, stages)
     for stage in STAGES:
         assert after["stages"][stage][1] - before["stages"][stage][1] >= (stage != REST) * SHAPE["messages"]
