@@ -78,24 +78,25 @@ export function openEvidence(flag, app) {
 }
 
 /** A flag that can be opened still: its button, else nothing. */
-export function evidenceButton(flag, app) {
+export function evidenceButton(flag, app, label = "Open the text") {
   const now = Date.now() + (app.skew ?? 0);
   if (!flag || (flag.evidence_until ?? 0) < now) return null;
-  return button("Open the text", () => openEvidence(flag.flag, app), { class: "small quiet" });
+  return button(label, () => openEvidence(flag.flag, app), { class: "small quiet" });
 }
 
 /** What the author's texts showed over time, by word: the newest last. */
 export function lineOf(line = []) {
   if (!line.length) return null;
-  return el(
+  const list = el(
     "ol",
-    { class: "course", "aria-label": "What they wrote, over time" },
+    { class: "course", "aria-label": WORDS.queue.course },
     line.map((point) => {
       const severity = SEVERITIES[point.severity] ?? SEVERITIES.none;
       const word = point.severity === "none" ? "Quiet" : severity.word;
       return el("li", { class: point.severity, title: new Date(point.at).toLocaleString() }, word);
     }),
   );
+  return el("div", {}, el("p", { class: "hint", "aria-hidden": "true" }, WORDS.queue.course), list);
 }
 
 /** Take a flag although a colleague who is free had better: only after saying so. */

@@ -95,6 +95,7 @@ export function icon(name) {
 /** Say something to those who hear the page. `assertive` interrupts: only for imminent danger. */
 export function announce(text, { assertive = false } = {}) {
   const region = byId(assertive ? "announce-now" : "announce");
+  if (!region) return; // the page was left
   const line = el("p", {}, text);
   region.append(line);
   while (region.childElementCount > 12) region.firstElementChild.remove();
@@ -109,6 +110,7 @@ const SAID = 3;
  */
 export function say(text, { isHeard = true, group, many } = {}) {
   const place = byId("toasts");
+  if (!place) return; // the page was left
   const before = many && [...place.children].find((one) => one.dataset.group === group);
   const count = before ? Number(before.dataset.count) + 1 : 1;
   before?.remove();

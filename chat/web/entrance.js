@@ -132,7 +132,7 @@ export function showEnded({ title = WORDS.ended.title, text, again, label, help,
     text && el("p", { class: "lead" }, text),
     el("div", { class: "opened", role: "status" }, note && el("p", { class: "hint" }, note)),
     help,
-    el("div", { class: "actions" }, again && button(label || WORDS.ended.again, again, { class: "primary" })),
+    el("div", { class: "actions" }, again && button(label || WORDS.ended.again, again, { class: help ? "" : "primary" })),
     el("p", { class: "hint elsewhere" }, icon("help"), " ", helplineLink()),
   );
 }

@@ -6,7 +6,7 @@ import { button, clock, el, icon, wait } from "./dom.js";
 import { menuButton } from "./menu.js";
 import { askFor } from "./pairs.js";
 import { parentOf } from "./talk.js";
-import { KINDS, RANK, SEVERITIES, WORDS } from "./words.js";
+import { DECIDED, KINDS, RANK, SEVERITIES, WORDS } from "./words.js";
 
 /** Rules that are named before a flag is taken. */
 const FEW = 3;
@@ -41,7 +41,7 @@ export function drawFlag(flag, { app, claim, isShown, act, kept }) {
     rules(flag, claim ? Infinity : FEW),
     reportsOf(flag),
     text(flag, isShown, act),
-    flag.against && el("p", { class: "hint" }, `Asks for another look at: ${flag.against.action}, ${clock(flag.against.at)}`),
+    flag.against && el("p", { class: "hint" }, WORDS.queue.appeals(DECIDED[flag.against.action] ?? flag.against.action, clock(flag.against.at))),
     notesOf(flag),
     holder && el("p", { class: "hint holder" }, icon("shield"), WORDS.queue.conflict(holder.name)),
     el(
@@ -80,7 +80,9 @@ function moreItems(flag, app, act) {
   ].filter((item) => item !== false);
 }
 
+/** Where a message stands; what is asked for stands nowhere. */
 function stands(flag) {
+  if (flag.against || flag.kind === "help") return "";
   return { held: "Waits", blocked: "Kept out", delivered: "In the room" }[flag.verdict] ?? "";
 }
 
@@ -163,7 +165,7 @@ function contextOf(context = {}, app, about) {
     && el("details", { class: "context" }, el("summary", {}, `${title} (${items.length})`), el("ol", {}, items));
   const earlier = (context.earlier ?? []).map((flag) =>
     el("li", {}, `${SEVERITIES[flag.severity]?.word ?? ""}, ${KINDS[flag.kind] ?? flag.kind}, ${new Date(flag.opened_at).toLocaleDateString()}`,
-      flag.decision?.action && el("span", { class: "hint" }, ` ${flag.decision.action}`),
+      flag.decision?.action && el("span", { class: "hint" }, `: ${DECIDED[flag.decision.action] ?? flag.decision.action}`),
       " ",
       evidenceButton(flag, app)));
   const first = about.against && (context.earlier ?? []).find((flag) => flag.flag === about.against.flag);
@@ -171,7 +173,7 @@ function contextOf(context = {}, app, about) {
   return el(
     "div",
     { class: "contexts" },
-    first && el("div", { class: "row" }, evidenceButton(first, app)),
+    first && el("div", { class: "row" }, evidenceButton(first, app, "Open the text that was decided")),
     lineOf(context.line),
     part("Around it", lines(context.around)),
     part("What they wrote lately", lines(context.recent)),

@@ -173,6 +173,7 @@ export class Frame {
 
   #tick() {
     const node = byId("line");
+    if (!node) return; // the page was left
     const words = WORDS.line;
     const { state, at, tries, draining } = this.#line;
     const isQuiet = state === "open" || state === "ended" || (state === "connecting" && !tries);

@@ -88,7 +88,7 @@ const DRAWN = {
     const kept = source.action !== "approve" && source.action !== "warn" && source.action !== "dismiss";
     privately(node, WORDS.help.forYou, source, [
       el("p", {}, source.text || (kept ? WORDS.held.keptBack : WORDS.held.released)),
-      kept && source.was && body(source.was),
+      kept && source.was && el("div", { class: "was" }, el("p", { class: "hint" }, WORDS.held.youWrote), body(source.was)),
       kept && source.flag
         && el("div", { class: "row" }, button("Ask for another look", () => act.appeal(source.flag), { class: "small" })),
     ]);

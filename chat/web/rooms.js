@@ -173,7 +173,7 @@ export class Rooms {
       text,
       note: seconds && WORDS.outside.again,
       // Out of the room its private log is heard for the sake of care alone: that is shown here.
-      help: [care.node, sent, form],
+      help: [care.node, sent, el("h2", {}, WORDS.help.write), el("p", { class: "hint" }, WORDS.help.lead), form],
       again: seconds ? () => this.#lookAgain(outsider, 0, say) : () => {
         this.#wanted = null;
         if (this.list.length > 1) this.choose();

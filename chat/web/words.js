@@ -98,6 +98,7 @@ export const WORDS = {
     blockedLead: "Only you and our team can see this. You're welcome to change it and send it again.",
     refused: "Not sent",
     released: "Our team passed your message on to the group.",
+    youWrote: "You wrote:",
     keptBack: "Our team kept a message of yours out of the room.",
     editHeld: "Your change is waiting for our team. Until then the group sees what was there before.",
     masked: "A detail in your message was covered, to keep you and others safe.",
@@ -108,8 +109,9 @@ export const WORDS = {
     label: "What would you like them to know?",
     labelHint: "You can leave this empty.",
     send: "Ask our team for help",
-    sent: "Our team is being told now. If you'd rather not wait, the lines here are open to you.",
-    sentNote: "You asked our team for help. They are being told now.",
+    sent: "This is with our team now. If you'd rather not wait, the lines here are open to you.",
+    sentNote: "You asked our team for help. This is with them now.",
+    write: "Write to our team",
     cards: "Support you were given",
     noCards: "Support lines that we show you are kept here.",
     elsewhere: "Find a helpline anywhere in the world",
@@ -127,7 +129,7 @@ export const WORDS = {
     notYet: "This room isn't open yet",
     closed: "This room is closed",
     notNow: "The room isn't open to you just now",
-    again: "We look again by ourselves and take you in once it opens. You can leave this open.",
+    again: "You can also leave this open: we look again by ourselves, and take you in once it opens.",
     look: "Look again",
     opened: "The room is open now.",
     openedWriting: "The room is open now. What you are writing to our team stays here until you come in.",
@@ -147,6 +149,8 @@ export const WORDS = {
     noted: "Your colleagues can see it now.",
     opinion: (name) => `${name || "A colleague"} asks what you think.`,
     safeguarding: "A child may be at risk",
+    course: "What they wrote, over time:",
+    appeals: (action, time) => `Asks for another look at what was decided at ${time}: ${action}.`,
     evidence: "This was put aside when it was decided. Who opens it, when and why is kept.",
     evidenceHint: "Close this when you have read it.",
     topics: "Colleagues who are free are offered flags about these first. You can always take one all the same.",
@@ -308,6 +312,21 @@ export const KINDS = {
   help: "Asked for help",
   appeal: "Appeal",
   sanction: "Decision",
+};
+
+/** What was decided, as colleagues read it. */
+export const DECIDED = {
+  approve: "left as it is, or let in",
+  dismiss: "left; the signal or report was mistaken",
+  warn: "a content warning was put",
+  retract: "kept out, or taken down",
+  mute: "the person was muted",
+  remove: "the person was taken out of the room",
+  ban: "the person was banned",
+  escalate: "handed on",
+  erased: "erased with its person",
+  granted: "taken back",
+  upheld: "left as it was",
 };
 
 export const PHASES = {

@@ -147,9 +147,9 @@ async def too_small(page: Page) -> list[str]:
     return found
 
 
-async def test_on_a_small_screen_all_that_is_pressed_is_as_large_as_a_fingertip(guests: Guests) -> None:
+async def test_on_a_small_screen_all_that_is_pressed_is_as_large_as_a_fingertip(own_house: Guests) -> None:
     name = new_name()
-    team, page = await guests.staff("moderator"), await guests.guest(name, width=390)
+    team, page = await own_house.staff("moderator"), await own_house.guest(name, width=390)
     await team.set_viewport_size({"width": 390, "height": 844})
     await say(page, "Two steps today")
     message = team.locator(".item.message", has_text="Two steps today")

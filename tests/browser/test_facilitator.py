@@ -142,7 +142,7 @@ async def test_somebody_taken_out_still_has_the_line_to_the_team(guests: Guests)
     await expect(page.get_by_role("heading", name="You're taking a break from this room")).to_be_visible()
     await page.get_by_label("What would you like them to know?").fill("Can we talk about it?")
     await page.get_by_role("button", name="Ask our team for help").click()
-    await expect(page.get_by_text("Our team is being told now")).to_be_visible()
+    await expect(page.get_by_text("This is with our team now")).to_be_visible()
 
 
 async def test_turns_go_by_raised_hands(guests: Guests) -> None:

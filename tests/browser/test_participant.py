@@ -129,7 +129,7 @@ async def test_help_reaches_the_team_from_the_header(guests: Guests) -> None:
     await page.get_by_role("button", name="Support").click()
     await page.get_by_label("What would you like them to know?").fill("I feel shaky and would like to talk")
     await page.get_by_role("button", name="Ask our team for help").click()
-    await expect(page.locator(".item.helped").last).to_contain_text("They are being told now")
+    await expect(page.locator(".item.helped").last).to_contain_text("This is with them now")
     await team.get_by_role("tab", name="Queue").click()
     await expect(team.locator(".flag", has_text="Asked for help").first).to_be_visible()
 
@@ -142,6 +142,17 @@ async def test_leaving_at_once_clears_the_page_and_the_device(guests: Guests) ->
     await page.goto(guests.house.url)
     await expect(page.get_by_role("heading", name="You need an invitation to come in")).to_be_visible()
     assert await page.evaluate("sessionStorage.length + localStorage.length") == 0
+
+
+async def test_nothing_goes_wrong_on_a_page_that_was_emptied(guests: Guests) -> None:
+    """Between leaving and the other page's coming, the clocks of this one still run."""
+    page = await guests.guest()
+    await page.clock.install()
+    await page.reload()
+    await expect(page.get_by_label("Write to the group")).to_be_visible()
+    await page.evaluate("document.documentElement.replaceChildren()")
+    await page.clock.run_for(5_000)
+    assert not guests.problems
 
 
 async def test_whom_one_hides_stays_hidden_after_a_reload(guests: Guests) -> None:
