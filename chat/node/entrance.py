@@ -16,7 +16,7 @@ from chat.node.guide import as_frames
 from chat.node.hub import LEASE
 from chat.node.node import Node, clean, now_ms
 from chat.node.ports import Unavailable
-from chat.node.returning import PRIVATE_KEPT, still_open, tell_outside
+from chat.node.returning import PRIVATE_KEPT, still_open, tell_later, tell_outside
 from chat.node.rooms import Mailbox, Room
 from chat.node.session import Caller, Session, member_of
 from chat.protocol.commands import Hello, Join, Leave, Profile
@@ -57,7 +57,7 @@ async def hello(node: Node, session: Session, command: Hello) -> Welcome:
             close=CloseCode.OVERLOADED,
         )
     session.client = command.client or ""
-    node.hub.soon(tell_outside(node, session))
+    node.hub.soon(tell_later(node, session))
     limits = node.settings.limits
     cards = node.toolbox(caller)
     return Welcome(
@@ -242,7 +242,11 @@ async def join(node: Node, session: Session, command: Join) -> Joined:
         mailbox.keepers += 1
         try:
             await _heard(mailbox)
-            entered = await _enter(node, room, session, role, command)
+            try:
+                entered = await _enter(node, room, session, role, command)
+            except Refused:
+                node.hub.soon(tell_outside(node, session, [command.room]))
+                raise
             mailbox.follower.start(int(entered["uhead"])) if mailbox.follower.head < 0 else None
             if room.epoch != entered["epoch"]:
                 raise Refused(ErrorCode.UNAVAILABLE)

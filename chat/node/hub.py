@@ -26,6 +26,8 @@ RENEW_EVERY = 5.0
 LEASE = 15_000
 """Milliseconds for which a node's word about who is present holds."""
 LOOK_EVERY = 1.0
+OVERLOADED_AFTER = 30.0
+"""Seconds that a hello may wait for us beyond the time in which it has to come."""
 
 PrivateHeard = Callable[[Room, str, dict[str, Any]], None]
 NoticeHeard = Callable[[Room, dict[str, Any]], None]
@@ -276,8 +278,12 @@ class Hub:
         wall = time.time() * 1000
         for session in tuple(self.sessions):
             if session.caller is None:
-                if now - session.opened_at > limits.hello_seconds:
+                late = now - session.opened_at - limits.hello_seconds
+                # What we have not come to yet is no fault of theirs, and must not keep them away for good.
+                if late > 0 and not session.is_busy:
                     session.close(CloseCode.NO_HELLO, "no hello")
+                elif late > OVERLOADED_AFTER:
+                    session.close(CloseCode.OVERLOADED, "please come back")
             elif session.caller.expires <= wall:
                 session.close(CloseCode.NO_HELLO, "token expired")
 

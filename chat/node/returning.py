@@ -53,23 +53,35 @@ def still_open(entries: Sequence[bytes]) -> list[bytes]:
     return sorted(kept, key=lambda entry: int(unpack(entry)["useq"]))
 
 
-async def tell_outside(node: Node, session: Session) -> None:
-    """Give somebody who is back, but not in a room of theirs, the support that they had there, and what comes.
+async def tell_later(node: Node, session: Session) -> None:
+    """Somebody is back: where they are not in a room of theirs a moment later, it tells them what it has for them.
 
-    They may have been told since that nobody has come, or that somebody did, while they were away.
+    Of whoever may be in all rooms, a room does so once it lets them not in.
     """
     await asyncio.sleep(SETTLED)
     caller = session.caller
+    if caller is not None:
+        rooms = {room for room in caller.grants if room != "*"} | caller.asides.keys()
+        await tell_outside(node, session, sorted(rooms)[:MOST_ROOMS])
+
+
+async def tell_outside(node: Node, session: Session, rooms: Sequence[str]) -> None:
+    """Give somebody who is not in these rooms the support that they had there, and what comes.
+
+    They may have been told since that nobody has come, or that somebody did, while they were away.
+    """
+    caller = session.caller
     if caller is None or session.is_closing:
         return
+    known = await node.hub.known()
     theirs = [
         room
-        for room in await node.hub.known()
-        if room not in session.rooms and not caller.is_outside(room) and caller.role(room) is not None
+        for room in rooms
+        if room in known and room not in session.rooms and not caller.is_outside(room) and caller.role(room)
     ]
-    # Theirs by name first, then those in use here: a right to every room must not cost a look into each.
-    theirs.sort(key=lambda room: (room not in caller.grants, room not in node.hub.rooms))
-    heads = await node.broker.heads({room: [caller.id] for room in theirs[:MOST_ROOMS]})
+    if not theirs:
+        return
+    heads = await node.broker.heads({room: [caller.id] for room in theirs})
     for room, (_, head) in heads.items():
         if head:
             await _tell(node, session, caller.id, room, head)
@@ -79,7 +91,7 @@ async def _tell(node: Node, session: Session, user: str, name: str, head: int) -
     if not await _support(node, name, user, head):
         return
     async with node.hub.opened(name) as room:
-        if session.is_closing or name in session.rooms:
+        if session.is_closing or name in session.rooms or name in session.outside:
             return
         room.reach(session, user, head)
         # What comes while this is read is newer than what is read: then it is read anew.

@@ -410,7 +410,9 @@ class Room:
 
     def _ask_flags(self) -> None:
         """The staff's subscription is new: whatever changed while there was none, they are shown now."""
-        if self.follower.head >= 0 and (self._flagging is None or self._flagging.done()):
+        if self.follower.head >= 0:
+            if self._flagging is not None:  # what it has read may be older than this subscription
+                self._flagging.cancel()
             self._flagging = asyncio.create_task(self._read_flags())
 
     async def _read_flags(self) -> None:

@@ -127,14 +127,15 @@ async def test_who_comes_back_outside_the_room_hears_what_care_said_meanwhile(tm
         first = (await author.call("help", room=ROOM, text=HIGH, key="h"))["support"]["text"]
         await author.drop()
         flag = flags_of(a)[0]["flag"]
-        await wait_until(lambda: len(calls_of(a, flag)) >= 2, 15)
+        await wait_until(lambda: len(calls_of(a, flag)) >= 2, 30)
         back = await stack.enter_async_context(a.client(user=author.user, join=None))
+        assert (await back.ask("join", room=ROOM))["code"] == "removed"
         await wait_until(lambda: bool(cards(back, "h")))
         assert cards(back, "h")[0]["text"] != first, "one card a key, as it stands now"
         assert not cards(back, "h")[0]["seen"]
         await fay.call("attend", flag=flag)
         await wait_until(lambda: cards(back, "h")[-1]["seen"])
-        again = await stack.enter_async_context(b.client(user=author.user, join=None))
+        again = await stack.enter_async_context(b.client(user=author.user, join=None, rooms=(ROOM,)))
         await wait_until(lambda: bool(cards(again, "h")))
         assert cards(again, "h")[0]["seen"]
         assert {frame["type"] for frame in again.frames if frame.get("room") == ROOM} == {"support"}

@@ -121,6 +121,18 @@ async def test_a_killed_store_comes_back_under_its_node(tmp_path: Path, reach: R
         assert rejoined["recovered"]
 
 
+async def test_a_hello_that_waits_for_us_turns_nobody_away(tmp_path: Path) -> None:
+    """Said in time, and we are late: its code must not be the one after which a client stays away."""
+    env = {"HEARTH_LIMITS__HELLO_SECONDS": "0.5"}
+    async with serving(tmp_path / "data", env=env) as server, dial(server.port) as client:
+        os.kill(server.store_pid, signal.SIGSTOP)
+        answer = client.begin("hello", token=server.token())
+        await wait_until(lambda: answer.done() or client.code is not None, 60)
+        assert client.code is None
+        assert (await answer)["code"] == "unavailable"
+        os.kill(server.store_pid, signal.SIGCONT)
+
+
 async def test_a_store_that_stands_still_makes_the_node_unready_and_says_unavailable(tmp_path: Path) -> None:
     """SIGSTOP: every command is answered within a bound, none with a promise; afterwards all goes on."""
     async with (

@@ -1,7 +1,7 @@
 """What a node owes when its store stumbles: rights that are heard count, and an ending is done to its end."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from chat.node import desk, entrance, speech
 from chat.node import node as nodes
 from chat.node.claims import claim
 from chat.node.node import Node, now_ms
-from chat.node.ports import Unavailable
+from chat.node.ports import Args, Review, Unavailable
 from chat.node.session import Caller, Session
 from chat.protocol.commands import Claim, Decide, Join, Post, Report
 from chat.protocol.errors import CloseCode, ErrorCode, Refused
@@ -179,3 +179,39 @@ async def test_a_note_that_no_room_could_take_is_refused(node: Node) -> None:
     with pytest.raises(Refused):
         desk._judged_note(node, WORSE)
     assert desk._judged_note(node, "Thank you.") == "Thank you."
+
+
+class Late:
+    """Reviews as they stood when they were asked for, told later."""
+
+    def __init__(self, review: Review) -> None:
+        self._review = review
+        self.has_read, self.may_tell = asyncio.Event(), asyncio.Event()
+
+    async def open_flags(self, rooms: Sequence[str]) -> list[Args]:
+        found = await self._review.open_flags(rooms)
+        self.has_read.set()
+        await self.may_tell.wait()
+        return found
+
+    async def flag(self, room: str, flag: str) -> Args | None:
+        return await self._review.flag(room, flag)
+
+
+async def test_a_flag_raised_between_two_subscriptions_is_shown(node: Node) -> None:
+    """Deaf once more while the flags are read after the first time: the second one reads them anew."""
+    ann = await inside(node, "u_unheard")
+    room = node.hub.rooms[ROOM]
+    heard: list[str | None] = []
+    node.on_flag = lambda flag: heard.append(flag["text"])
+    late = Late(node.review)
+    room._review = late  # type: ignore[assignment]  # as much of one as is asked for here
+    room._ask_flags()
+    await late.has_read.wait()
+    for kind in ("staff", "mods"):
+        node.broker.unsubscribe(ROOM, kind)
+    await speech.post(node, ann, Post(room=ROOM, key="unheard", text=f"{GRIM} tonight, alone"))
+    assert heard == []
+    room._ask_flags()
+    late.may_tell.set()
+    await wait_until(lambda: f"{GRIM} tonight, alone" in heard)
