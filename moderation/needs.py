@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property
 from itertools import chain
 from math import prod
 
@@ -64,6 +64,7 @@ _GAP, _EDGE, _UNKNOWN = _Part("gap"), _Part("edge"), _Part("unknown")
 START = "^"
 """Stands for a word before the first of a text."""
 _START = _Part("edge", START)
+_MAYBE = _Part("gap", optional=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,12 @@ def ways_of(pattern: str) -> list[Way] | None:
             return None
         ways += found
     return _merged(ways)
+
+
+def forget() -> None:
+    """Give back the memory of what was worked out."""
+    for known in (_group, _literal, _cost):
+        known.cache_clear()
 
 
 def _merged(ways: list[Way]) -> list[Way]:
@@ -266,12 +273,12 @@ def _slot(slot: list[_Part]) -> list[Words]:
     return [frozenset({(letters, True)})]
 
 
-@lru_cache(maxsize=4096)
+@cache
 def _group(inside: str) -> _Part:
     """The part that a group's text stands for; around nothing but a gap it is a gap."""
     choices = _choices(inside)
     if len(choices) == 1 and len(choices[0]) == 1 and choices[0][0].kind == "gap":
-        return _Part("gap", optional=choices[0][0].optional)
+        return choices[0][0]
     return _Part("group", choices=choices)
 
 
@@ -296,16 +303,11 @@ def _choices(text: str) -> tuple[tuple[_Part, ...], ...]:
 def _told_apart(parts: Sequence[_Part]) -> tuple[_Part, ...]:
     """Two words that may be written as one are either that one, or those two."""
     told: list[_Part] = []
-    at = 0
-    while at < len(parts):
-        kinds = [part.kind for part in parts[at : at + 3]]
-        if kinds == ["literal", "gap", "literal"] and parts[at + 1].optional:
-            first, last = parts[at].text, parts[at + 2].text
-            told.append(_Part("group", choices=(_phrase(first + last), _phrase(first + _SPACE + last))))
-            at += 3
-        else:
-            told.append(parts[at])
-            at += 1
+    for part in parts:
+        told.append(part)
+        if part.kind == "literal" and len(told) > 2 and told[-2] is _MAYBE and told[-3].kind == "literal":
+            first, last = told[-3].text, part.text
+            told[-3:] = [_Part("group", choices=(_phrase(first + last), _phrase(first + _SPACE + last)))]
     return tuple(told)
 
 
@@ -362,6 +364,8 @@ def _repeated(text: str, at: int, part: _Part) -> tuple[_Part, int]:
         return _UNKNOWN, end
     if sign in "?*" or text[at : at + 2] == "{0":
         # What is unknown allows for nothing as it is.
-        return (part if part.kind == "unknown" else replace(part, optional=True)), end
+        if part.kind in ("unknown", "gap"):
+            return (part if part.kind == "unknown" else _MAYBE), end
+        return replace(part, optional=True), end
     # Once more, a group may go on where a word would have ended.
     return (_UNKNOWN if part.kind == "group" else part), end

@@ -12,6 +12,7 @@ import re2
 from moderation.checks import CHECKS
 from moderation.gate import WordGate
 from moderation.lexicon import CLOSING, END, Lexicon, RuleError
+from moderation.needs import forget
 from moderation.rule import Mode, Rule
 from moderation.verdict import Action
 from moderation.windows import Window, windows
@@ -89,7 +90,9 @@ class RuleSet:
         self._whole = gates.keys() | {number for number, pattern in early.items() if _is_anchored(pattern)}
         words = WordGate(early | gates)
         rest = [(number, self._patterns[number]) for number in words.open]
-        return _Sieve(rest), words, WordGate(late)
+        gates_of_late = WordGate(late)
+        forget()
+        return _Sieve(rest), words, gates_of_late
 
     def hits(self, plain: str, read: str = "") -> list[Hit]:
         """Where rules match a plain text. Raises RuntimeError when the filter itself gave up.
