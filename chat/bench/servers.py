@@ -38,16 +38,18 @@ class Running:
     pids: tuple[int, ...]
     data: Path | None = None
 
-    def tokens(self, size: int, rooms: Sequence[str]) -> list[str]:
+    def tokens(
+        self, size: int, rooms: Sequence[str], *, who: str = "bench", role: str = "participant"
+    ) -> list[str]:
         """Tokens of different people, so many for each room and room by room: each goes into one."""
         assert self.data is not None
         key = load_key(self.data)
         return [
             sign(
                 key,
-                user=f"u_bench-{place * size + number}",
-                name=f"Bench {place * size + number}",
-                grants={room: "participant"},
+                user=f"u_{who}-{place * size + number}",
+                name=f"{who.title()} {place * size + number}",
+                grants={room: role},
                 ttl=3_600,
             )
             for place, room in enumerate(rooms)
@@ -100,14 +102,14 @@ def bare() -> Iterator[Running]:
         yield Running(port, (server.pid,))
 
 
-def run_load(server: Running, task: dict[str, Any]) -> dict[str, Any]:
-    """Put a load on a server and return what was measured.
+def run_load(server: Running, task: dict[str, Any], *, kind: str = "load") -> dict[str, Any]:
+    """Put a load on a server and return what was measured; `kind` is the module that makes it.
 
     Raises CommandError where a receiver found a fault.
     """
     task = {"port": server.port, "pids": server.pids, "within": 120, **task}
     pinned = ["taskset", "-c", str(LOAD_CORE)] if _can_pin() else []
-    words = [*pinned, sys.executable, "-m", "chat.bench.load"]
+    words = [*pinned, sys.executable, "-m", f"chat.bench.{kind}"]
     done = subprocess.run(words, input=json.dumps(task), capture_output=True, text=True, check=False)
     if not done.stdout.strip():
         raise CommandError(f"the load ended without a word (exit {done.returncode})")

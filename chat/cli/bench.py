@@ -15,6 +15,7 @@ from typing import Any
 
 from chat.bench.judging import judging
 from chat.bench.servers import Running, bare, hearth, memory, run_load, spent
+from chat.bench.signals import STAFF
 from chat.bench.stages import STAGES, between
 from chat.bench.waiters import join_many
 from chat.cli import CommandError
@@ -43,6 +44,14 @@ CASES = (
 MEMBERS = 2_000
 MOST_MEMORY = 20.0
 """KiB that a joined member may cost."""
+CROWD, TALKING = 2_000, 100
+"""Who comes back at once, and in how many rooms they are."""
+TALK, SIGNALS = 50.0, 20.0
+"""Ordinary messages and signals a second, over all rooms, meanwhile."""
+MOST_WAIT = 1_000
+"""Milliseconds from a signal's post to staff's sockets, at the 99th percentile."""
+WAVE_WITHIN = 300
+"""Seconds after which a wave is given up."""
 ROOMS, SIZE, MESSAGES = 20, 15, 4_000
 """Rooms, their members and the messages to them while the stages of accepting are looked at."""
 
@@ -54,7 +63,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="measure fan-out beside a bare server",
         description="Measure the server on this machine (Linux).",
     )
-    parser.add_argument("what", nargs="?", default="fanout", choices=("fanout", "memory", "accept", "judge"))
+    parser.add_argument(
+        "what", nargs="?", default="fanout", choices=("fanout", "memory", "accept", "judge", "signal")
+    )
     parser.add_argument("--rounds", type=_rounds, default=5, help="rounds, of which the median counts (5)")
     parser.add_argument(
         "--texts",
@@ -62,6 +73,10 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         metavar="FILE",
         help="JSON Lines with text to judge; the rules' own examples if not given",
     )
+    parser.add_argument(
+        "--people", type=_rounds, default=CROWD // TALKING, metavar="N",
+        help=f"of signal: how many in each of {TALKING} rooms come back at once ({CROWD // TALKING})",
+    )  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="a tenth of the load: a trial, no measurement")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(func=run)
@@ -82,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
         "memory": members,
         "accept": accept,
         "judge": judge,
+        "signal": signal,
     }[args.what]
     with tempfile.TemporaryDirectory(prefix="hearth-bench-") as folder:
         args.folder = Path(folder)
@@ -209,6 +225,41 @@ def judge(args: argparse.Namespace) -> list[dict[str, Any]]:
     if not texts:
         raise CommandError(f"{args.texts}: holds no texts")
     return judging(pipeline, texts[:: 10 if args.quick else 1], args.rounds)
+
+
+# ── signals ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def signal(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """How soon staff's sockets hear of a signal, while a crowd comes back and rooms talk; each round is one wave."""
+    rooms = [f"bench-{number}" for number in range(TALKING // (10 if args.quick else 1))]
+    with hearth(args.folder / "signal", rooms) as server:
+        _say(f"signal: {args.people * len(rooms)} people, {args.rounds} waves")
+        task = {
+            "rooms": rooms,
+            "tokens": server.tokens(args.people, rooms),
+            "authors": server.tokens(1, rooms, who="author"),
+            "staff": server.tokens(STAFF, ["*"], who="staff", role="moderator"),
+            "talk": TALK,
+            "signals": SIGNALS,
+            "rounds": args.rounds,
+            "within": WAVE_WITHIN,
+            "seed": 1,
+        }
+        found = run_load(server, task, kind="signals")
+    return [
+        {
+            "people": args.people * len(rooms),
+            "signals": found["signals"],
+            "median ms": round(found["median"]),
+            "99th ms": round(found["99th"]),
+            "most ms": round(found["most"]),
+            "at most (99th)": MOST_WAIT,
+            "all back s": round(found["back"], 1),
+            "tried again": found["again"],
+            "of a core": f"{found['core']:.0%}",
+        }
+    ]
 
 
 def _texts(path: Path) -> list[str]:
