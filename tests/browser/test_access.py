@@ -164,6 +164,9 @@ async def test_on_a_small_screen_all_that_is_pressed_is_as_large_as_a_fingertip(
     await page.get_by_role("button", name="Support").click()
     await expect(page.get_by_role("dialog")).to_be_visible()
     assert not await too_small(page)
+    assert not await page.evaluate(
+        "[document.querySelector('dialog')].some((one) => one.scrollWidth > one.clientWidth)"
+    )
 
 
 async def test_leaving_is_in_reach_over_a_panel_and_in_the_dialog_about_oneself(guests: Guests) -> None:
