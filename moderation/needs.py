@@ -52,12 +52,21 @@ class _Part:
     @cached_property
     def cheapest(self) -> list[Words]:
         """Of a group: for each choice the rarest words of which it needs one; empty where that cannot be told."""
-        return [min(_needs((_EDGE, *choice, _EDGE)), key=_cost, default=ANY) for choice in self.choices]
+        return self._cheapest(_EDGE)
 
     @cached_property
     def chosen(self) -> Words:
         """Of a group: words of which any of its choices needs one; empty where that cannot be told."""
         return frozenset().union(*self.cheapest) if all(self.cheapest) else ANY
+
+    @cached_property
+    def begun(self) -> Words:
+        """The same where the last word of the group may go on behind it."""
+        found = self._cheapest(_UNKNOWN)
+        return frozenset().union(*found) if all(found) else ANY
+
+    def _cheapest(self, after: _Part) -> list[Words]:
+        return [min(_needs((_EDGE, *choice, after)), key=_cost, default=ANY) for choice in self.choices]
 
 
 _GAP, _EDGE, _UNKNOWN = _Part("gap"), _Part("edge"), _Part("unknown")
@@ -225,9 +234,10 @@ def _needs(parts: Sequence[_Part]) -> list[Words]:
     sure = False  # that the slot begins where a word begins
     for at, part in enumerate(parts):
         if part.kind in ("gap", "edge"):
-            # Where a gap may be missing, the word before it may go on, and the next begin in its midst.
-            needs += _slot([*slot, _UNKNOWN] if part.optional else slot) if sure else []
-            slot, sure = [], not part.optional
+            # Where a gap may be missing, the word before it may go on, and the next begin in its midst; not at an edge.
+            ends = not part.optional or (at + 1 < len(parts) and parts[at + 1] is _EDGE)
+            needs += _slot(slot if ends else [*slot, _UNKNOWN]) if sure else []
+            slot, sure = [], ends or (sure and not slot)
         elif part.kind == "group" and not part.optional and not slot and _ends(part):
             needs += _slot([part]) if sure else []
         elif part.kind != "group" or not part.optional:
@@ -261,9 +271,7 @@ def _slot(slot: list[_Part]) -> list[Words]:
         return []
     head = slot[0]
     if head.kind == "group":
-        chosen = head.chosen
-        if len(slot) > 1:
-            chosen = frozenset((word, False) for word, _ in chosen)
+        chosen = head.chosen if len(slot) == 1 else head.begun
         return [chosen] if chosen else []
     letters = ""
     for part in slot:

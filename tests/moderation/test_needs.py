@@ -38,6 +38,8 @@ def _told_of(pattern: str) -> set[str] | None:
         ("sea ?side", {"sea seaside"}),
         ("my ?self", {"myself", "self + my"}),
         ("a&e", {"a + e"}),
+        ("a ?& ?e", {"a + e"}),
+        ("o ?d(?:ed)?", {"o + d* | o > d*", "od*"}),
         ("^(?:so|then) i", {"so + i | ^ > so", "then + i | ^ > then"}),
         ("sail(?:ing|ed)? south", {"sail* + south"}),
         ("(?:up|down)hill|sea", {"downhill sea uphill"}),
