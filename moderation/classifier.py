@@ -19,8 +19,10 @@ WEIGHTS = Path(__file__).with_name("weights.bin")
 FEWEST = 7  # words: of fewer the models know too little, and the rules enough
 OWN = frozenset(("i", "im", "ive", "id", "ill", "my", "me", "myself", "am", "mine"))
 MOST_ODDS = 6.0  # log odds beyond which words alone prove no more
-_MAGIC = b"HEARTH2\n"
-_HEAD = struct.Struct("<dddd")
+LONG, LONGEST = 30, 200
+"""From how many words on a text must say more, and from how many on no more than that."""
+_MAGIC = b"HEARTH3\n"
+_HEAD = struct.Struct("<5d")
 _RULES = struct.Struct("<6d")
 _LIMIT = 30_000  # words whose sums are remembered: ordinary talk uses far fewer
 
@@ -28,6 +30,14 @@ _LIMIT = 30_000  # words whose sums are remembered: ordinary talk uses far fewer
 def norm(count: int) -> float:
     """What a sum over so many words is scaled by."""
     return 1.0 / math.sqrt(count + 4)
+
+
+def excess(count: int) -> float:
+    """How often a text of so many words doubles the length from which it must say more.
+
+    A long text of plain distress gathers many small hints that a short one has no room for.
+    """
+    return max(0.0, math.log2(min(count, LONGEST) / LONG)) if count else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,8 @@ class Head:
     weights: array[int]
     step: float
     bias: float
+    due: float
+    """What a text must say more for each time that it is as long again."""
     low: float
     moderate: float
 
@@ -109,12 +121,12 @@ class Classifier:
         first, second, opens, closes, gaps = zip(*[known[word] for word in words], strict=True)
         places = [one ^ other for one, other in zip(opens, closes[1:], strict=False)]
         places += [one ^ other for one, other in zip(gaps, closes[2:], strict=False)]
-        scale = norm(len(words))
+        scale, longer = norm(len(words)), excess(len(words))
         total = sum(first) + sum(map(crisis.weights.__getitem__, places))
         other = sum(second) + sum(map(abuse.weights.__getitem__, places))
         return Score(
-            crisis.bias + total * crisis.step * scale,
-            abuse.bias + other * abuse.step * scale,
+            crisis.bias + total * crisis.step * scale - crisis.due * longer,
+            abuse.bias + other * abuse.step * scale - abuse.due * longer,
             len(words) if not OWN.isdisjoint(words) else 0,
         )
 
@@ -123,14 +135,15 @@ class Classifier:
         words = max(-MOST_ODDS, min(MOST_ODDS, max(raw.crisis, raw.abuse)))
         return 1.0 / (1.0 + math.exp(-self.beside.severities[severity] - self.beside.slope * words))
 
-    def attention(self, raw: Score) -> Severity:
-        """How much attention the words alone ask for, moderate at most."""
+    def attention(self, raw: Score, bar: float = 0.0) -> Severity:
+        """How much attention the words alone ask for, moderate at most; `bar`: how much surer they must be."""
         if raw.words < FEWEST:
             return Severity.NONE
         crisis, abuse = self.heads
-        if raw.crisis >= crisis.moderate or raw.abuse >= abuse.moderate:
+        first, second = raw.crisis - bar, raw.abuse - bar
+        if first >= crisis.moderate or second >= abuse.moderate:
             return Severity.MODERATE
-        return Severity.LOW if raw.crisis >= crisis.low or raw.abuse >= abuse.low else Severity.NONE
+        return Severity.LOW if first >= crisis.low or second >= abuse.low else Severity.NONE
 
     def speaker(self, raw: Score) -> str:
         """The id of the rule that speaks for the model that is surer."""
@@ -164,22 +177,28 @@ class Classifier:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """One head as it was trained, before it is rounded to steps."""
+    """One head as it is packed: its weights are whole steps already, or become so."""
 
     weights: Sequence[float]
     bias: float
+    due: float
     low: float
     moderate: float
+
+
+def rounded(weights: Sequence[float]) -> tuple[float, array[int]]:
+    """A step, and each weight in such steps; the few that are larger than a byte reaches are cut."""
+    sizes = sorted(map(abs, weights))
+    step = (sizes[int(len(sizes) * 0.9999)] or sizes[-1] or 1.0) / 127
+    return step, array("b", (max(-127, min(127, round(weight / step))) for weight in weights))
 
 
 def pack(heads: Sequence[Fitted], beside: Beside) -> bytes:
     """Weights as a small file: how they stand beside the rules, then for each head one signed byte a place."""
     parts = [_MAGIC, _RULES.pack(*beside.severities, beside.slope)]
     for one in heads:
-        sizes = sorted(map(abs, one.weights))
-        step = (sizes[int(len(sizes) * 0.9995)] or sizes[-1] or 1.0) / 127
-        steps = array("b", (max(-127, min(127, round(weight / step))) for weight in one.weights))
-        parts += [_HEAD.pack(one.bias, step, one.low, one.moderate), steps.tobytes()]
+        step, steps = rounded(one.weights)
+        parts += [_HEAD.pack(one.bias, step, one.due, one.low, one.moderate), steps.tobytes()]
     return zlib.compress(b"".join(parts), 9)
 
 
@@ -197,11 +216,11 @@ def unpack(packed: bytes) -> Classifier:
     at += _RULES.size
     heads = []
     for _ in HEADS:
-        bias, step, low, moderate = _HEAD.unpack_from(content, at)
+        bias, step, due, low, moderate = _HEAD.unpack_from(content, at)
         at += _HEAD.size
         weights = array("b")
         weights.frombytes(content[at : at + SIZE])
-        heads.append(Head(weights, step, bias, low, moderate))
+        heads.append(Head(weights, step, bias, due, low, moderate))
         at += SIZE
     return Classifier(tuple(heads), Beside(tuple(severities), slope), hashlib.sha256(packed).digest())
 

@@ -2,9 +2,10 @@
 
 import gc
 import hashlib
+import math
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
@@ -32,10 +33,22 @@ _CALMING = frozenset(("calm", "attack", "asks_after"))
 _LIMIT = 0.040  # seconds of this thread's own time for a message of up to the length below, which most need a tenth of
 _ORDINARY = 4_000  # characters; a longer text may take longer in proportion
 _SHORTEST_REPEAT = 12
+_CALM_BAR = 1.5  # log odds
 FAILED = "pipeline.failed"
 PROVED = Path(__file__).with_name("proved.txt")
 """The digest of the rules that the project ships: its tests try their examples, so a start need not."""
 _FAILED_TEXT = "Something on our side went wrong while we looked at this, so a person will read it first."
+
+
+def bar(facets: Collection[str], words: int, *, is_read_away: bool) -> float:
+    """How much surer than their threshold the words alone must be, in log odds.
+
+    Where a rule has found the words and its context has read them away, they tell nothing new; where a cue of calm
+    stands, a little more is asked of them. A long text says more than one thing.
+    """
+    if words >= _LONG:
+        return 0.0
+    return math.inf if is_read_away else 0.0 if _CALMING.isdisjoint(facets) else _CALM_BAR
 
 
 class OverrunError(Exception):
@@ -181,6 +194,7 @@ class Pipeline:
             reading,
             shadow=answers.shadow,
             notes=findings.notes,
+            is_read_away=findings.read_away,
         )
 
     def _read_mended(
@@ -257,15 +271,9 @@ class Pipeline:
     def _attend(
         self, findings: Findings, raw: Score, whole: tuple[int, int], modes: tuple[Mode, ...]
     ) -> None:
-        """The learned score may raise attention, to moderate at most; it never holds or blocks.
-
-        Where a rule has found the words and its context has read them away, or a cue of calm stands, the
-        words alone tell nothing new; but a long text says more than one thing.
-        """
-        read_away = findings.read_away or not _CALMING.isdisjoint(findings.facets)
-        if read_away and raw.words < _LONG:
-            return
-        level = self._classifier.attention(raw)
+        """The learned score may raise attention, to moderate at most; it never holds or blocks."""
+        surer = bar(findings.facets, raw.words, is_read_away=findings.read_away)
+        level = self._classifier.attention(raw, surer)
         if level > findings.severity:
             self._say(self._classifier.speaker(raw), findings, whole, modes, level)
 

@@ -6,6 +6,7 @@ None of the sentences is kept, and the same data, rules and libraries give the s
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -16,28 +17,43 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from moderation.classifier import FEWEST, HEADS, MOST_ODDS, OWN, Beside, Classifier, Fitted, norm
+from moderation.classifier import (
+    FEWEST,
+    HEADS,
+    LONGEST,
+    MOST_ODDS,
+    OWN,
+    Beside,
+    Classifier,
+    Fitted,
+    excess,
+    norm,
+    rounded,
+)
 from moderation.features import SIZE, word_codes, word_places, words_of
 from moderation.verdict import Severity
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
-Read = Callable[[str], tuple[str, Severity]]
-"""The plain form of a text, mended, and what the rules alone say of it."""
+Read = Callable[[str], tuple[str, Severity, float]]
+"""The plain form of a text, mended, what the rules alone say of it, and how much surer than usual words must be."""
 
-STRENGTH = 8.0
+STRENGTH = 0.7
 """Of the pull of every weight towards 0."""
 ROUNDS = 40
-OWN_FILE = Path(__file__).with_name("own.toml")
-OWN_WEIGHT = 3.0
+DUE = 0.4
+"""What a text must say more, in odds before calibration, each time that it is as long again."""
+OWN_FOLDER = Path(__file__).with_name("own")
+OWN_WEIGHT = 6.0
 OWN_NAME = "own"
 CALM, EVERYDAY = "benign_support_chat", "benign_everyday"
-MODERATE = ((0.0085, 0.004), (0.0095, 0.0045))
+MODERATE = ((0.009, 0.0042), (0.0098, 0.0048))
 """Shares of the calm talk and of the everyday talk kept for it that rules and heads so far may tell, by head."""
-LOW = ((0.04, 0.02), (0.055, 0.03))
+LOW = ((0.016, 0.009), (0.019, 0.011))
+MARGIN = 0.15
+"""Log odds added to the moderate thresholds: harmless talk of death may be more common in rooms than in that talk."""
 _LONGEST = 6_000  # characters: what a room takes, and some
-_WORDS = 200  # of a long post: its rest says little new, and costs as much again
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +79,11 @@ SOURCES = (
     ),
     Source("crisis_tweets", 1.0, crisis=frozenset(("suicidal_intention",))),
     Source("crisis_suicidewatch", 1.0, crisis=frozenset(("suicidewatch",))),
-    Source("distress_causes", 0.5, skipped=frozenset(("bias_or_abuse",))),
-    Source("abuse_disclosure_dreaddit", 0.6, abuse=frozenset(("domesticviolence", "survivorsofabuse"))),
-    Source(CALM, 1.0, parted=True),
-    Source("benign_empathetic", 0.5, parted=True),
-    Source(EVERYDAY, 0.5, parted=True),
+    Source("distress_causes", 2.0, skipped=frozenset(("bias_or_abuse",))),
+    Source("abuse_disclosure_dreaddit", 1.2, abuse=frozenset(("domesticviolence", "survivorsofabuse"))),
+    Source(CALM, 3.0, parted=True),
+    Source("benign_empathetic", 1.5, parted=True),
+    Source(EVERYDAY, 1.5, parted=True),
     Source("benign_counsel_answers", 0.5),
     Source("conduct_olid", 0.5, every=4),
     Source("conduct_davidson", 0.4, every=8),
@@ -105,14 +121,18 @@ class Texts:
     places: npt.NDArray[np.int32]
     starts: Ints
     scale: Floats
+    longer: Floats
+    """How often a text doubles the length from which it must say more."""
+    bar: Floats
+    """How much surer than the threshold the words must be."""
 
     def __len__(self) -> int:
         return len(self.weight)
 
-    def odds(self, weights: Floats, bias: float) -> Floats:
+    def odds(self, weights: Floats, bias: float, due: float) -> Floats:
         """The log odds of each."""
         sums: Floats = np.add.reduceat(weights[self.places], self.starts)
-        return sums * self.scale + bias
+        return sums * self.scale + bias - due * self.longer
 
     def only(self, rows: Bools) -> Texts:
         """Some of them."""
@@ -121,7 +141,7 @@ class Texts:
         return Texts(
             self.source[rows], self.label[rows], self.part[rows], self.severity[rows], self.wanted[rows],
             self.weight[rows], self.asked[rows], self.places[np.repeat(rows, counts)],
-            np.concatenate(([0], np.cumsum(kept)[:-1])), self.scale[rows],
+            np.concatenate(([0], np.cumsum(kept)[:-1])), self.scale[rows], self.longer[rows], self.bar[rows],
         )  # fmt: skip
 
 
@@ -152,12 +172,17 @@ def rows_of(folder: Path) -> Iterator[tuple[Source, dict[str, Any], int]]:
         lines = (folder / f"{source.name}.jsonl").read_text("utf-8").strip("\n").split("\n")[:: source.every]
         for at, line in enumerate(lines):
             yield source, json.loads(line), at * 4 // len(lines) if source.parted else -1
-    groups = tomllib.loads(OWN_FILE.read_text("utf-8"))["group"]
-    for group in groups:
+    for group in own_groups(OWN_FOLDER):
         says = frozenset((group["says"],))
         own = Source(OWN_NAME, OWN_WEIGHT, says & {"crisis"}, says & {"abuse"})
         for text in group["texts"]:
             yield own, {"text": text, "label": group["says"]}, -1
+
+
+def own_groups(folder: Path) -> Iterator[dict[str, Any]]:
+    """Our own sentences: groups with a `name`, what they say and their `texts`."""
+    for path in sorted(folder.glob("*.toml")):
+        yield from tomllib.loads(path.read_text("utf-8"))["group"]
 
 
 def read(folder: Path, read_text: Read, parts: Collection[int] = ()) -> Texts:
@@ -172,23 +197,25 @@ def read(folder: Path, read_text: Read, parts: Collection[int] = ()) -> Texts:
         label = str(row["label"])
         if label in source.skipped or (parts and stretch not in parts):
             continue
-        plain, severity = read_text(row["text"][:_LONGEST])
+        plain, severity, bar = read_text(row["text"][:_LONGEST])
         words = words_of(plain)
         if not words:
             continue
         wanted = (label in source.crisis, label in source.abuse)
-        asked = len(words) >= FEWEST and not OWN.isdisjoint(words)
-        read_words = words[:_WORDS]
-        cells.append(
-            (source.name, label, stretch, int(severity), wanted, source.weight, asked, norm(len(read_words)))
-        )
+        asked = len(words) >= FEWEST and not OWN.isdisjoint(words) and bar < math.inf
+        # The rest of a long post says little new, and costs as much again.
+        read_words = words[:LONGEST]
+        cells.append((
+            source.name, label, stretch, int(severity), wanted, source.weight, asked,
+            norm(len(read_words)), excess(len(words)), bar,
+        ))  # fmt: skip
         found.append(places.of(read_words))
-    sources, labels, parts, severities, wants, weights, asks, scales = zip(*cells, strict=True)
+    sources, labels, parts, severities, wants, weights, asks, scales, longer, bars = zip(*cells, strict=True)
     lengths = np.array([len(one) for one in found])
     return Texts(
         np.array(sources), np.array(labels), np.array(parts), np.array(severities), np.array(wants),
         np.array(weights, np.float64), np.array(asks), np.concatenate(found),
-        np.concatenate(([0], np.cumsum(lengths)[:-1])), np.array(scales),
+        np.concatenate(([0], np.cumsum(lengths)[:-1])), np.array(scales), np.array(longer), np.array(bars),
     )  # fmt: skip
 
 
@@ -336,7 +363,7 @@ def threshold(
         rows = of_name & (texts.part == FIXED)
         spent = float(by_rules[of_name & np.isin(texts.part, list(BY_RULES))].mean())
         room = max(0, round(rows.sum() * (share - spent)) - int((told & ~by_rules)[rows].sum()))
-        order = np.sort(odds[rows & texts.asked & ~told])[::-1]
+        order = np.sort((odds - texts.bar)[rows & texts.asked & ~told])[::-1]
         if room < len(order):
             least = max(least, float(order[room]))
         elif not len(order):
@@ -355,13 +382,21 @@ class Model:
     head: int
     weights: Floats
     bias: float
+    due: float = DUE
     without: tuple[str, ...] = ()
 
     @classmethod
     def fitted(cls, texts: Texts, head: int, without: tuple[str, ...], tell: Tell, rounds: int) -> Model:
         """Trained on all of it, or without some sources or labels."""
         tell(" without ".join((HEADS[head], *([", ".join(without)] if without else ()))))
-        return cls(head, *fit(texts.only(usable(texts, head, without)), head, rounds=rounds), without)
+        weights, bias = fit(texts.only(usable(texts, head, without)), head, rounds=rounds)
+        # What is measured and given thresholds is what will be packed: rounding moves the odds.
+        step, steps = rounded(weights.tolist())
+        return cls(head, np.array(steps, np.float64) * step, bias, without=without)
+
+    def odds(self, texts: Texts) -> Floats:
+        """The log odds of each text."""
+        return texts.odds(self.weights, self.bias, self.due)
 
     def unseen(self, texts: Texts) -> Bools:
         """The texts that it was not trained on, and that nobody measures it by later."""
@@ -371,12 +406,12 @@ class Model:
 
     def finished(self, texts: Texts, told: Bools, slope: float, shift: float) -> Fitted:
         """Calibrated, with its thresholds beside what is told already."""
-        weights, bias = self.weights * slope, self.bias * slope + shift
-        odds = texts.odds(weights, bias)
-        moderate = threshold(odds, told, texts, MODERATE[self.head])
+        weights, bias, due = self.weights * slope, self.bias * slope + shift, self.due * slope
+        odds = texts.odds(weights, bias, due)
+        moderate = threshold(odds, told, texts, MODERATE[self.head]) + MARGIN
         marked = told | (texts.severity >= Severity.LOW)
         low = min(moderate, threshold(odds, marked, texts, LOW[self.head], Severity.LOW))
-        return Fitted(weights.tolist(), bias, low, moderate)
+        return Fitted(weights.tolist(), bias, due, low, moderate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,14 +423,21 @@ class Trained:
     blind: tuple[tuple[Model, Fitted], ...]
 
 
+def tells(head: Fitted, texts: Texts) -> Bools:
+    """What one head tells as moderate."""
+    odds = texts.odds(np.array(head.weights), head.bias, head.due)
+    told: Bools = texts.asked & (odds - texts.bar >= head.moderate)
+    return told
+
+
 def fix(texts: Texts, classifier: Classifier) -> tuple[Fitted, ...]:
     """The same heads with thresholds set anew, as the rules tell more or less than they did."""
     told: Bools = texts.severity >= Severity.MODERATE
     heads: list[Fitted] = []
     for head, one in enumerate(classifier.heads):
         weights = np.array(one.weights, np.float64) * one.step
-        done = Model(head, weights, one.bias).finished(texts, told, 1.0, 0.0)
-        told = told | (texts.asked & (texts.odds(weights, one.bias) >= done.moderate))
+        done = Model(head, weights, one.bias, one.due).finished(texts, told, 1.0, 0.0)
+        told = told | tells(done, texts)
         heads.append(done)
     return tuple(heads)
 
@@ -406,7 +448,7 @@ def train(texts: Texts, tell: Tell, rounds: int = ROUNDS) -> Trained:
     odds = np.full((len(texts), len(HEADS)), np.nan)
     for model in blind:
         rows = model.unseen(texts)
-        odds[rows, model.head] = texts.odds(model.weights, model.bias)[rows]
+        odds[rows, model.head] = model.odds(texts)[rows]
     told: Bools = texts.severity >= Severity.MODERATE
     heads: list[Fitted] = []
     apart: list[tuple[Model, Fitted]] = []
@@ -416,7 +458,7 @@ def train(texts: Texts, tell: Tell, rounds: int = ROUNDS) -> Trained:
         odds[:, head] = odds[:, head] * slope + shift
         apart += [(one, one.finished(texts, told, slope, shift)) for one in blind if one.head == head]
         done = Model.fitted(texts, head, (), tell, rounds).finished(texts, told, slope, shift)
-        told = told | (texts.asked & (texts.odds(np.array(done.weights), done.bias) >= done.moderate))
+        told = told | tells(done, texts)
         heads.append(done)
     known = ~np.isnan(odds[:, 0])
     wanted: Bools = np.asarray(texts.wanted[known].any(axis=1))

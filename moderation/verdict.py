@@ -80,6 +80,8 @@ class Judgement:
     """What rules on trial would have said; it changed nothing."""
     notes: tuple[str, ...] = ()
     """How the context was read, for `hearth check`: fixed words, never content."""
+    is_read_away: bool = False
+    """Whether context has read away what a rule found, so that the learned score is not asked of a short text."""
 
     @property
     def crisis(self) -> bool:

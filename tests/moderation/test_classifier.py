@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -7,11 +8,14 @@ import pytest
 from moderation.classifier import (
     FEWEST,
     HEADS,
+    LONG,
+    LONGEST,
     MOST_ODDS,
     Beside,
     Classifier,
     Fitted,
     Score,
+    excess,
     load_classifier,
     pack,
     unpack,
@@ -27,7 +31,7 @@ def made(**weights: float) -> Classifier:
         places[word_places(word)[0]] = weight
     flat = [0.0] * SIZE
     flat[1] = 1.0
-    return unpack(pack([Fitted(places, -1.0, 0.0, 1.0), Fitted(flat, -3.0, 8.0, 9.0)], Beside()))
+    return unpack(pack([Fitted(places, -1.0, 0.5, 0.0, 1.0), Fitted(flat, -3.0, 0.0, 8.0, 9.0)], Beside()))
 
 
 def test_the_odds_are_the_sum_of_words_pairs_and_gaps() -> None:
@@ -63,6 +67,25 @@ def test_attention_wants_enough_words_and_some_of_the_authors_own() -> None:
     assert classifier.attention(classifier.raw("i feel so very bleak today again")) is Severity.MODERATE
 
 
+def test_attention_asks_more_where_the_bar_is_higher() -> None:
+    classifier = made(bleak=9.0)
+    raw = classifier.raw("i feel so very bleak today again")
+    over = raw.crisis - classifier.heads[0].moderate
+    assert classifier.attention(raw, over - 0.1) is Severity.MODERATE
+    assert classifier.attention(raw, over + 0.1) is Severity.LOW
+    assert classifier.attention(raw, math.inf) is Severity.NONE
+
+
+def test_a_long_text_must_say_more() -> None:
+    """Each time that it is as long again, up to a length; the same words then weigh less."""
+    assert excess(0) == excess(LONG) == 0
+    assert excess(2 * LONG) == pytest.approx(1)
+    assert excess(10 * LONGEST) == excess(LONGEST)
+    classifier = made()
+    short, long = (classifier.raw("walk " * count).crisis for count in (LONG, 2 * LONG))
+    assert short - long == pytest.approx(classifier.heads[0].due)
+
+
 def test_attention_is_moderate_at_most() -> None:
     """Whatever the words are, they never hold or call anybody out."""
     classifier = load_classifier()
@@ -92,13 +115,13 @@ def test_the_strongest_parts_are_named_with_their_weight() -> None:
 def test_weights_come_back_as_they_were_packed() -> None:
     weights = [0.0] * SIZE
     weights[5], weights[6] = 0.5, -0.5
-    heads = [Fitted(weights, -1.5, 0.25, 1.25)] * 2
+    heads = [Fitted(weights, -1.5, 0.75, 0.25, 1.25)] * 2
     packed = pack(heads, Beside((-3.0, -2.0, 0.0, 2.0, 4.0), 0.5))
     classifier = unpack(packed)
     assert packed == pack(heads, Beside((-3.0, -2.0, 0.0, 2.0, 4.0), 0.5))
     assert classifier.beside == Beside((-3.0, -2.0, 0.0, 2.0, 4.0), 0.5)
     head = classifier.heads[1]
-    assert (head.bias, head.low, head.moderate) == (-1.5, 0.25, 1.25)
+    assert (head.bias, head.due, head.low, head.moderate) == (-1.5, 0.75, 0.25, 1.25)
     assert head.weights[5] == -head.weights[6] == 127
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import tomllib
+import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from moderation.train import (
     CALM,
     FIXED,
     LEFT_OUT,
-    OWN_FILE,
+    OWN_FOLDER,
     OWN_NAME,
     SOURCES,
     Texts,
@@ -28,6 +29,7 @@ from moderation.train import (
     fit,
     fix,
     minimise,
+    own_groups,
     read,
     threshold,
     train,
@@ -38,6 +40,19 @@ from moderation.verdict import Severity
 ROOT = Path(__file__).parent.parent.parent
 DARK = "tonight i feel bleak and i cannot see any morning number"
 BRIGHT = "today i went for a walk by the sea and ate soup number"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Training here takes two of our own sentences of each kind, as all of them take a minute."""
+    folder = tmp_path_factory.mktemp("own")
+    for says in ("crisis", "abuse", "distress", "calm"):
+        texts = next(group["texts"] for group in own() if group["says"] == says)[:2]
+        said = f'[[group]]\nname = "few"\nsays = "{says}"\ntexts = {json.dumps(texts)}\n'
+        (folder / f"{says}.toml").write_text(said, "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("moderation.train.OWN_FOLDER", folder)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +72,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def texts(folder: Path) -> Texts:
-    return read(folder, lambda text: (fold(text).plain, Severity.NONE))
+    return read(folder, lambda text: (fold(text).plain, Severity.NONE, 0.0))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +81,8 @@ def trained(texts: Texts) -> Trained:
 
 
 def own() -> list[Any]:
-    return list(tomllib.loads(OWN_FILE.read_text("utf-8"))["group"])
+    """All that is shipped, whatever the trainings here take of it."""
+    return list(own_groups(OWN_FOLDER))
 
 
 def test_labels_that_are_passed_over_are_not_read(texts: Texts) -> None:
@@ -90,7 +106,7 @@ def test_what_is_left_out_is_left_out(texts: Texts) -> None:
 
 def test_a_counterexample_that_the_rules_doubt_is_none(folder: Path) -> None:
     """But what we wrote ourselves we meant."""
-    doubted = read(folder, lambda text: (fold(text).plain, Severity.HIGH))
+    doubted = read(folder, lambda text: (fold(text).plain, Severity.HIGH, 0.0))
     rows = usable(doubted, 0)
     assert set(doubted.source[rows & ~doubted.wanted.any(axis=1)]) == {OWN_NAME}
 
@@ -101,12 +117,12 @@ def test_some_texts_are_those_texts(texts: Texts) -> None:
     few = texts.only(rows)
     weights = np.linspace(-1, 1, 1 << 18)
     assert len(few) == rows.sum()
-    assert np.allclose(few.odds(weights, 0.5), texts.odds(weights, 0.5)[rows])
+    assert np.allclose(few.odds(weights, 0.5, 0.1), texts.odds(weights, 0.5, 0.1)[rows])
 
 
 def test_the_heads_learn_what_parts_the_texts(texts: Texts) -> None:
     weights, bias = fit(texts.only(usable(texts, 0, [OWN_NAME])), 0, strength=0.1, rounds=6)
-    odds = texts.odds(weights, bias)
+    odds = texts.odds(weights, bias, 0.0)
     public = texts.source != OWN_NAME
     assert odds[public & texts.wanted[:, 0]].min() > odds[public & (texts.label == "calm")].max()
 
@@ -149,14 +165,41 @@ def test_a_threshold_keeps_to_its_share(texts: Texts) -> None:
     assert threshold(odds, ruled.severity > 0, ruled, (0.34, 1.0)) >= least
 
 
+def test_what_is_read_away_leaves_room_for_what_is_not(folder: Path) -> None:
+    """Where words must be surer, or are not asked, the threshold sinks by as much as they no longer tell."""
+
+    def with_bar(bar: float) -> Texts:
+        return read(folder, lambda text: (fold(text).plain, Severity.NONE, bar))
+
+    texts = with_bar(0.0)
+    odds = np.random.default_rng(1).normal(size=len(texts))
+    nobody = np.zeros(len(texts), bool)
+    least = threshold(odds, nobody, texts, (0.34, 1.0))
+    assert threshold(odds, nobody, with_bar(0.5), (0.34, 1.0)) == pytest.approx(least - 0.5)
+    assert not with_bar(math.inf).asked.any()
+
+
+def test_what_is_packed_is_what_was_measured(trained: Trained) -> None:
+    """Rounding comes before the thresholds: it moves the odds, and cuts the largest weights."""
+    heads = unpack(pack(trained.heads, trained.beside)).heads
+    for head, fitted in zip(heads, trained.heads, strict=True):
+        assert np.allclose(np.array(head.weights) * head.step, fitted.weights)
+
+
+def test_a_long_text_must_say_more(texts: Texts) -> None:
+    weights = np.zeros(1 << 18)
+    longer = replace(texts, longer=texts.longer + 2.0)
+    assert np.allclose(longer.odds(weights, 1.0, 0.3), texts.odds(weights, 1.0, 0.3) - 0.6)
+
+
 def test_thresholds_are_set_anew_without_training(trained: Trained, folder: Path) -> None:
     """The weights stay as they are; where the rules tell all that may be told, the words tell nothing more."""
     classifier = unpack(pack(trained.heads, trained.beside))
-    only = read(folder, lambda text: (fold(text).plain, Severity.NONE), parts=BY_RULES)
+    only = read(folder, lambda text: (fold(text).plain, Severity.NONE, 0.0), parts=BY_RULES)
     assert set(only.part) == set(BY_RULES)
     heads = fix(only, classifier)
     assert unpack(pack(heads, trained.beside)).heads[0].weights == classifier.heads[0].weights
-    told = read(folder, lambda text: (fold(text).plain, Severity.MODERATE), parts=BY_RULES)
+    told = read(folder, lambda text: (fold(text).plain, Severity.MODERATE, 0.0), parts=BY_RULES)
     fewer = fix(told, classifier)
     assert all(one.moderate >= other.moderate for one, other in zip(fewer, heads, strict=True))
 
@@ -172,7 +215,7 @@ def test_our_own_sentences_stand_once_and_not_in_the_corpus() -> None:
 
 def test_our_own_sentences_say_both() -> None:
     """Each group says what it is, and there are as many harmless ones as it takes."""
-    assert {group["says"] for group in own()} == {"crisis", "abuse", "calm"}
+    assert {group["says"] for group in own()} == {"crisis", "abuse", "distress", "calm"}
     calm = [text for group in own() if group["says"] == "calm" for text in group["texts"]]
     about = [text for text in calm if not OWN.isdisjoint(words_of(fold(text).plain))]
     assert len(about) > 100
