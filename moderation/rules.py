@@ -15,8 +15,12 @@ from moderation.lexicon import CLOSING, END, Lexicon, RuleError
 from moderation.needs import forget
 from moderation.rule import Mode, Rule
 from moderation.verdict import Action
-from moderation.windows import Window, windows
+from moderation.windows import Window, runs_of, windows
 
+_MANY, _NEAR = (
+    60,
+    100,
+)  # hits of a text beyond which those are looked for that say the same, and characters about one
 _MOST = 12  # hits read per pattern: a text that repeats one phrase says it once
 
 
@@ -88,6 +92,9 @@ class RuleSet:
         gates = dict(enumerate(gated, len(self._owner)))
         self._patterns += gates.values()
         self._whole = gates.keys() | {number for number, pattern in early.items() if _is_anchored(pattern)}
+        self._masking = frozenset(
+            number for number in early if self.rules[self._owner[number]].action is Action.MASK
+        )
         words = WordGate(early | gates)
         rest = [(number, self._patterns[number]) for number in words.open]
         gates_of_late = WordGate(late)
@@ -102,12 +109,19 @@ class RuleSet:
         encoded = plain.encode()
         hits: list[Hit] = []
         whole: set[int] = set()
+        said: set[tuple[str, ...]] = set()
         for window in windows(plain):
             part = plain[window[0] : window[1]]
-            if not read or part not in read:
-                possible = self._words.possible(part)
-                whole |= self._whole.intersection(possible)
-                hits += self._within(part, window, possible)
+            if read and part in read:
+                continue
+            possible = frozenset(self._words.possible(part))
+            whole |= self._whole & possible
+            if window[1] - window[0] < len(plain):
+                runs = runs_of(plain, window)
+                if runs <= said:
+                    possible &= self._masking
+                said |= runs
+            hits += self._within(part, window, possible)
         here: list[Hit] = []
         for number in chain(self._sieve.passed(encoded), sorted(whole)):
             gate = number - len(self._owner)
@@ -118,7 +132,18 @@ class RuleSet:
                     here += self._find(pattern, encoded)
         hits += _in_characters(here, encoded)
         hits.sort(key=_place)
-        return hits
+        return hits if len(hits) <= _MANY else self._distinct(hits, plain)
+
+    def _distinct(self, hits: list[Hit], plain: str) -> list[Hit]:
+        """Without those that stand among the very words that one before them stands among: they say nothing new."""
+        seen: set[tuple[int, str]] = set()
+        kept: list[Hit] = []
+        for hit in hits:
+            here = (hit.rule, plain[max(0, hit.start - _NEAR) : hit.end + _NEAR])
+            if here not in seen or self.rules[hit.rule].action is Action.MASK:
+                seen.add(here)
+                kept.append(hit)
+        return kept
 
     def late_hits(self, plain: str, facets: Set[str]) -> list[Hit]:
         """Where late cues match a plain text, of those that may complete a compound beside these facets."""
@@ -148,13 +173,13 @@ class RuleSet:
         self._unless.clear()
         self._bars.clear()
 
-    def _within(self, part: str, window: Window, possible: Sequence[int]) -> list[Hit]:
+    def _within(self, part: str, window: Window, possible: Set[int]) -> list[Hit]:
         """The hits of patterns that words give away, which begin where a window answers for them."""
         start, _, first, last = window
         encoded = part.encode()
         found: list[Hit] = []
-        for pattern in possible:
-            if pattern not in self._whole and self._compiled_of(pattern).search(encoded) is not None:
+        for pattern in sorted(possible - self._whole):
+            if self._compiled_of(pattern).search(encoded) is not None:
                 found += self._find(pattern, encoded)
         found = _in_characters(found, encoded)
         return [

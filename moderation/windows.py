@@ -9,6 +9,7 @@ _WHOLE = 500  # characters: a text up to this length is one window
 _CORE = 150  # of a longer one, what a window answers for
 _BEFORE = 80  # what it sees before that besides, so that what undoes a hit is seen
 _AFTER = 120  # and behind it, so that no hit is cut
+_RUN = 12  # words: longer than what a pattern reads at once
 
 Window = tuple[int, int, int, int]
 """Where it begins and ends, and the first and last place (half-open) that a hit of it may begin at."""
@@ -29,3 +30,10 @@ def _word(plain: str, start: int, before: int) -> int:
     """The first place from `start` on where a word may begin: behind a space, where there is one."""
     space = plain.find(" ", start, before) if start else -1
     return space + 1 if space >= 0 else start
+
+
+def runs_of(plain: str, window: Window) -> set[tuple[str, ...]]:
+    """The runs of words that begin where a window answers: one that has none of its own repeats those before it."""
+    _, end, first, last = window
+    words = plain[first:end].split()
+    return {tuple(words[at : at + _RUN]) for at in range(len(plain[first:last].split()))}

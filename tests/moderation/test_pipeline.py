@@ -298,3 +298,18 @@ def test_no_text_in_a_repr(pipeline: Pipeline) -> None:
     assert "secret" not in repr(judgement)
     assert "secret" not in repr(judgement.reading)
     assert "secret" not in repr(Remark("a", 0, judgement.reading))
+
+
+def test_what_is_said_again_and_again(pipeline: Pipeline) -> None:
+    """A text that repeats itself says it once; what comes at its end, or has to be masked, is found all the same."""
+    calm = "I had soup with my sister and then we sat by the window for a while. " * 30
+    assert pipeline.judge(calm + "I want to die.").severity >= Severity.MODERATE
+    heavy = "I want to die. " * 200
+    judgement = pipeline.judge(heavy)
+    assert not judgement.failed
+    assert judgement.severity >= Severity.MODERATE
+    assert len(judgement.reasons) < 100
+    rude = pipeline.judge(
+        "well this is shit and that was a long day for all of us here. " * 30, profile="gentle"
+    )
+    assert "shit" not in rude.text
