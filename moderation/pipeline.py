@@ -30,7 +30,8 @@ _TAIL = 160
 _LONG = 45  # words
 # Where one of these stands the words alone tell nothing: talk of it, an attack, a supporter's own question.
 _CALMING = frozenset(("calm", "attack", "asks_after"))
-_LIMIT = 0.040  # seconds of this thread's own time for a message of up to the length below, which most need a tenth of
+_LIMIT = 0.040  # seconds for a message of up to the length below, which most need a tenth of
+_AGAIN = 3  # times as long, of this thread's own time, for one that took longer than that
 _ORDINARY = 4_000  # characters; a longer text may take longer in proportion
 _SHORTEST_REPEAT = 12
 _CALM_BAR = 1.5  # log odds
@@ -139,9 +140,9 @@ class Pipeline:
         this thread's own time, a clock that costs too much to be asked for each message.
         """
         try:
-            return judged(clock=self._watch)
+            return judged(clock=self._watch, limit=self._limit)
         except OverrunError:
-            return judged(clock=self._clock)
+            return judged(clock=self._clock, limit=self._limit * _AGAIN)
 
     def _judge(
         self,
@@ -154,8 +155,9 @@ class Pipeline:
         staff: bool = False,
         is_paced: bool = True,
         clock: Callable[[], float],
+        limit: float,
     ) -> Judgement:
-        deadline = clock() + self._limit * max(1.0, len(text) / _ORDINARY)
+        deadline = clock() + limit * max(1.0, len(text) / _ORDINARY)
         modes = self.rules.profiles[profile]
         folded = fold(text)
         findings = Findings([], set())

@@ -78,9 +78,9 @@ class Failing(Pipeline):
                 raise self.dice.choice(
                     (ValueError, RecursionError, MemoryError, KeyError, ZeroDivisionError)
                 )("x")
-            self._limit = -1.0
+            options["limit"] = -1.0
         else:
-            self._limit = 1.0
+            options["limit"] = 1.0
         return super()._judge(*args, **options)
 
 
