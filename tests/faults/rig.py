@@ -565,5 +565,5 @@ def audit_of(server: Server, room: str = ROOM) -> list[Frame]:
 
 def words(number: int) -> str:
     """A harmless text that no rule about numbers or repeats looks at, different for each number."""
-    syllables = ("ba", "lo", "mi", "ne", "ra", "su", "ti", "vo", "ke", "du")
+    syllables = ("ba", "lo", "mu", "ne", "ra", "su", "ti", "vo", "ke", "du")
     return "today was calm " + "".join(syllables[int(digit)] for digit in str(number))
