@@ -36,8 +36,8 @@ from moderation.train import (
     usable,
 )
 from moderation.verdict import Severity
+from tests.corpus.score import groups
 
-ROOT = Path(__file__).parent.parent.parent
 DARK = "tonight i feel bleak and i cannot see any morning number"
 BRIGHT = "today i went for a walk by the sea and ate soup number"
 
@@ -204,13 +204,14 @@ def test_thresholds_are_set_anew_without_training(trained: Trained, folder: Path
     assert all(one.moderate >= other.moderate for one, other in zip(fewer, heads, strict=True))
 
 
-def test_our_own_sentences_stand_once_and_not_in_the_corpus() -> None:
-    """What measures is not trained on."""
+def test_our_own_sentences_stand_once_and_not_in_what_is_sealed() -> None:
+    """What measures is not trained on; the open half is what rules and score are tuned on."""
     ours = [text for group in own() for text in group["texts"]]
     folded = {fold(text).plain for text in ours}
     assert len(folded) == len(ours) > 400
-    corpus = " ".join(path.read_text("utf-8") for path in (ROOT / "tests" / "corpus").rglob("*.toml"))
-    assert [text for text in ours if f'"{text}"' in corpus] == []
+    sealed = {fold(case.text).plain for group in groups("sealed") for case in group.cases}
+    assert len(sealed) > 400
+    assert not folded & sealed
 
 
 def test_our_own_sentences_say_both() -> None:
