@@ -3,6 +3,7 @@
 import gc
 import hashlib
 import math
+import re
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -38,6 +39,7 @@ _CALM_BAR = 1.5  # log odds
 FAILED = "pipeline.failed"
 PROVED = Path(__file__).with_name("proved.txt")
 """The digest of the rules that the project ships: its tests try their examples, so a start need not."""
+_PROFILES = re.compile(rb"^\[(?:profile\.[^\]\n]*|allow)\]\n(?:(?!\[).*\n?)*", re.MULTILINE)
 _FAILED_TEXT = "Something on our side went wrong while we looked at this, so a person will read it first."
 
 
@@ -359,7 +361,7 @@ def _load(config: Path, classifier: Classifier | None) -> Pipeline:
         classifier = load_classifier()
     digest = hashlib.sha256(written.encode() + classifier.digest)
     pipeline = Pipeline(rules, classifier, digest=digest.hexdigest()[:32])
-    if written != PROVED.read_text("ascii").strip():
+    if proof_of(config) != PROVED.read_text("ascii").strip():
         prove(pipeline)
         rules.renew()
     return pipeline
@@ -379,6 +381,15 @@ def _uncollected() -> Iterator[None]:
 
 def digest_of(config: Path) -> str:
     """One number for all that rules are made of in a folder: a change of any byte changes it."""
+    return _digest(config, re.compile(rb"(?!)"))
+
+
+def proof_of(config: Path) -> str:
+    """The same for what their examples depend on: in which profile a rule is live is no part of it."""
+    return _digest(config, _PROFILES)
+
+
+def _digest(config: Path, left_out: re.Pattern[bytes]) -> str:
     digest = hashlib.sha256()
     files = (
         (config / "rules").glob("*.toml"),
@@ -386,7 +397,7 @@ def digest_of(config: Path) -> str:
         [config / "helplines.toml"],
     )
     for path in filter(Path.exists, sorted(chain(*files))):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        digest.update(path.name.encode() + b"\0" + left_out.sub(b"", path.read_bytes()) + b"\0")
     return digest.hexdigest()
 
 
