@@ -177,8 +177,7 @@ async def _running(
                 durable=settings.external_durable,
             )
         except StoreRefused as refused:
-            # Which refusal it is says all; a trace would add nothing.
-            log.error("store.refused", error=type(refused).__name__)  # noqa: TRY400
+            log.error("store.refused", error=type(refused).__name__)  # noqa: TRY400  its kind says all, a trace no more
             return
         if epoch != node.epoch:
             log.warning("store.new_epoch", epoch=epoch)

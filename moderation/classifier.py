@@ -135,12 +135,12 @@ class Classifier:
         words = max(-MOST_ODDS, min(MOST_ODDS, max(raw.crisis, raw.abuse)))
         return 1.0 / (1.0 + math.exp(-self.beside.severities[severity] - self.beside.slope * words))
 
-    def attention(self, raw: Score, bar: float = 0.0) -> Severity:
-        """How much attention the words alone ask for, moderate at most; `bar`: how much surer they must be."""
+    def attention(self, raw: Score, margin: float = 0.0) -> Severity:
+        """How much attention the words alone ask for, moderate at most; `margin`: how much surer they must be."""
         if raw.words < FEWEST:
             return Severity.NONE
         crisis, abuse = self.heads
-        first, second = raw.crisis - bar, raw.abuse - bar
+        first, second = raw.crisis - margin, raw.abuse - margin
         if first >= crisis.moderate or second >= abuse.moderate:
             return Severity.MODERATE
         return Severity.LOW if first >= crisis.low or second >= abuse.low else Severity.NONE

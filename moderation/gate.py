@@ -71,11 +71,10 @@ class WordGate:
             if way.pair is not None:
                 self._firsts.enter(frozenset((word, True) for word in way.pair.first), 1 << at)
                 self._seconds.enter(way.pair.second, 1 << at)
-
         self._start = self._firsts.of(START)
 
-    def possible(self, plain: str) -> list[int]:
-        """The numbers of gated patterns that a plain form can match, in order."""
+    def possible(self, plain: str) -> set[int]:
+        """The numbers of gated patterns that a plain form can match."""
         mask, first = self._free, self._start
         paired = self._unpaired
         known = self._known
@@ -87,12 +86,12 @@ class WordGate:
             first = found[1]
         for level in range(LEVELS):
             paired &= mask >> level * self._size
-        left = []
+        left = set()
         while paired:
             low = paired & -paired
-            left.append(self._owners[low.bit_length() - 1])
+            left.add(self._owners[low.bit_length() - 1])
             paired ^= low
-        return sorted({*left})
+        return left
 
     def _learn(self, word: str) -> _Bits:
         found = (self._words.of(word), self._firsts.of(word), self._seconds.of(word))

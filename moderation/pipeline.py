@@ -29,13 +29,13 @@ from moderation.verdict import Action, Judgement, Reason, Severity
 
 _TAIL = 160
 _LONG = 45  # words
-# Where one of these stands the words alone tell nothing: talk of it, an attack, a supporter's own question.
+# Where one of these stands the words alone must be surer: talk of it, an attack, a supporter's own question.
 _CALMING = frozenset(("calm", "attack", "asks_after"))
 _LIMIT = 0.040  # seconds for a message of up to the length below, which most need a tenth of
 _AGAIN = 3  # times as long, of this thread's own time, for one that took longer than that
 _ORDINARY = 4_000  # characters; a longer text may take longer in proportion
 _SHORTEST_REPEAT = 12
-_CALM_BAR = 1.5  # log odds
+_CALM_MARGIN = 1.5  # log odds
 FAILED = "pipeline.failed"
 PROVED = Path(__file__).with_name("proved.txt")
 """The digest of the rules that the project ships: its tests try their examples, so a start need not."""
@@ -43,7 +43,7 @@ _PROFILES = re.compile(rb"^\[(?:profile\.[^\]\n]*|allow)\]\n(?:(?!\[).*\n?)*", r
 _FAILED_TEXT = "Something on our side went wrong while we looked at this, so a person will read it first."
 
 
-def bar(facets: Collection[str], words: int, *, is_read_away: bool) -> float:
+def margin(facets: Collection[str], words: int, *, is_read_away: bool) -> float:
     """How much surer than their threshold the words alone must be, in log odds.
 
     Where a rule has found the words and its context has read them away, they tell nothing new; where a cue of calm
@@ -51,7 +51,7 @@ def bar(facets: Collection[str], words: int, *, is_read_away: bool) -> float:
     """
     if words >= _LONG:
         return 0.0
-    return math.inf if is_read_away else 0.0 if _CALMING.isdisjoint(facets) else _CALM_BAR
+    return math.inf if is_read_away else 0.0 if _CALMING.isdisjoint(facets) else _CALM_MARGIN
 
 
 class OverrunError(Exception):
@@ -276,7 +276,7 @@ class Pipeline:
         self, findings: Findings, raw: Score, whole: tuple[int, int], modes: tuple[Mode, ...]
     ) -> None:
         """The learned score may raise attention, to moderate at most; it never holds or blocks."""
-        surer = bar(findings.facets, raw.words, is_read_away=findings.read_away)
+        surer = margin(findings.facets, raw.words, is_read_away=findings.read_away)
         level = self._classifier.attention(raw, surer)
         if level > findings.severity:
             self._say(self._classifier.speaker(raw), findings, whole, modes, level)

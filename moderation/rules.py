@@ -114,7 +114,7 @@ class RuleSet:
             part = plain[window[0] : window[1]]
             if read and part in read:
                 continue
-            possible = frozenset(self._words.possible(part))
+            possible = self._words.possible(part)
             whole |= self._whole & possible
             if window[1] - window[0] < len(plain):
                 runs = runs_of(plain, window)
@@ -178,7 +178,7 @@ class RuleSet:
         start, _, first, last = window
         encoded = part.encode()
         found: list[Hit] = []
-        for pattern in sorted(possible - self._whole):
+        for pattern in possible - self._whole:
             if self._compiled_of(pattern).search(encoded) is not None:
                 found += self._find(pattern, encoded)
         found = _in_characters(found, encoded)

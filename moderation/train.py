@@ -123,7 +123,7 @@ class Texts:
     scale: Floats
     longer: Floats
     """How often a text doubles the length from which it must say more."""
-    bar: Floats
+    margin: Floats
     """How much surer than the threshold the words must be."""
 
     def __len__(self) -> int:
@@ -141,7 +141,7 @@ class Texts:
         return Texts(
             self.source[rows], self.label[rows], self.part[rows], self.severity[rows], self.wanted[rows],
             self.weight[rows], self.asked[rows], self.places[np.repeat(rows, counts)],
-            np.concatenate(([0], np.cumsum(kept)[:-1])), self.scale[rows], self.longer[rows], self.bar[rows],
+            np.concatenate(([0], np.cumsum(kept)[:-1])), self.scale[rows], self.longer[rows], self.margin[rows],
         )  # fmt: skip
 
 
@@ -197,17 +197,17 @@ def read(folder: Path, read_text: Read, parts: Collection[int] = ()) -> Texts:
         label = str(row["label"])
         if label in source.skipped or (parts and stretch not in parts):
             continue
-        plain, severity, bar = read_text(row["text"][:_LONGEST])
+        plain, severity, margin = read_text(row["text"][:_LONGEST])
         words = words_of(plain)
         if not words:
             continue
         wanted = (label in source.crisis, label in source.abuse)
-        asked = len(words) >= FEWEST and not OWN.isdisjoint(words) and bar < math.inf
+        asked = len(words) >= FEWEST and not OWN.isdisjoint(words) and margin < math.inf
         # The rest of a long post says little new, and costs as much again.
         read_words = words[:LONGEST]
         cells.append((
             source.name, label, stretch, int(severity), wanted, source.weight, asked,
-            norm(len(read_words)), excess(len(words)), bar,
+            norm(len(read_words)), excess(len(words)), margin,
         ))  # fmt: skip
         found.append(places.of(read_words))
     sources, labels, parts, severities, wants, weights, asks, scales, longer, bars = zip(*cells, strict=True)
@@ -363,7 +363,7 @@ def threshold(
         rows = of_name & (texts.part == FIXED)
         spent = float(by_rules[of_name & np.isin(texts.part, list(BY_RULES))].mean())
         room = max(0, round(rows.sum() * (share - spent)) - int((told & ~by_rules)[rows].sum()))
-        order = np.sort((odds - texts.bar)[rows & texts.asked & ~told])[::-1]
+        order = np.sort((odds - texts.margin)[rows & texts.asked & ~told])[::-1]
         if room < len(order):
             least = max(least, float(order[room]))
         elif not len(order):
@@ -426,7 +426,7 @@ class Trained:
 def tells(head: Fitted, texts: Texts) -> Bools:
     """What one head tells as moderate."""
     odds = texts.odds(np.array(head.weights), head.bias, head.due)
-    told: Bools = texts.asked & (odds - texts.bar >= head.moderate)
+    told: Bools = texts.asked & (odds - texts.margin >= head.moderate)
     return told
 
 

@@ -76,6 +76,15 @@ def masked(payload: bytes) -> bytes:
     return head + MASK + payload
 
 
+def handshake(port: int, path: str) -> bytes:
+    """What asks for a WebSocket."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\n"
+        f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    ).encode()
+
+
 class Receiver(asyncio.Protocol):
     """One connection: handshake, a script of frames to send and answers to await, then messages."""
 
@@ -90,11 +99,7 @@ class Receiver(asyncio.Protocol):
         """Ask for the WebSocket."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
-        key = base64.b64encode(os.urandom(16)).decode()
-        transport.write(
-            f"GET {self.path} HTTP/1.1\r\nHost: 127.0.0.1:{self.load.port}\r\nUpgrade: websocket\r\n"
-            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-        )
+        transport.write(handshake(self.load.port, self.path))
 
     def connection_lost(self, _: Exception | None) -> None:
         """A connection that ends before the load does is a fault."""

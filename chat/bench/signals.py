@@ -9,7 +9,6 @@ The time is taken from the write of such a text to the flag's frame at each sock
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import os
 import random
@@ -18,7 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from chat.bench.load import LoadError, cpu, masked, text_of
+from chat.bench.load import LoadError, cpu, handshake, masked, text_of
 
 STAFF = 4
 """Moderators who watch all rooms."""
@@ -60,11 +59,7 @@ class Socket(asyncio.Protocol):
         """Ask for the WebSocket."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
-        key = base64.b64encode(os.urandom(16)).decode()
-        transport.write(
-            f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-        )
+        transport.write(handshake(self.port, "/ws"))
 
     def connection_lost(self, _: Exception | None) -> None:
         """Whoever waits for an answer gets none."""

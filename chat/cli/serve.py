@@ -105,8 +105,7 @@ async def reload_rules(node: Node, folder: Path) -> None:
     try:
         pipeline = await asyncio.to_thread(load, folder)
     except RuleError as error:
-        # Which refusal it is says all; a trace would add nothing.
-        log.error("rules.refused", error=type(error).__name__)  # noqa: TRY400
+        log.error("rules.refused", error=type(error).__name__)  # noqa: TRY400  its kind says all, a trace no more
         return
     node.pipeline = pipeline
     log.info("rules.loaded", digest=pipeline.digest)

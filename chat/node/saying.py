@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from chat.node.cards import given
+from chat.node.cards import answered, given
 from chat.node.judging import room_rate, severity_of
 from chat.node.node import Node, new_flag_id
 from chat.node.ports import Unavailable
@@ -280,15 +280,7 @@ def _support(node: Node, said: Said, severity: Severity, *, held: bool) -> Suppo
             language=language,
             held=held,
         )
-    return Support(
-        key=said.key or "",
-        severity=card.severity,
-        seen=card.seen,
-        text=card.text,
-        helplines=[dict(line) for line in card.helplines],
-        resources=[dict(line) for line in card.resources],
-        neutral=card.neutral,
-    )
+    return answered(card, said.key or "")
 
 
 def _answer(node: Node, said: Said, reply: dict[str, Any]) -> Frame:

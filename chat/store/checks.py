@@ -270,7 +270,7 @@ async def _claim(
             durable=durable,
         )
         if following != identity:
-            steps.multi()  # type: ignore[no-untyped-call]
+            steps.multi()  # type: ignore[no-untyped-call]  # redis-py types all but this of a pipeline
             steps.hset(IDENTITY, mapping=following.fields())
             await steps.execute()
         return following.epoch

@@ -209,9 +209,9 @@ class EmbeddedStore:
                 try:
                     await self._start()
                 except (StoreRefused, OSError) as error:
-                    # Which refusal it is says all; a trace would add nothing.
                     wait = min(wait * 2, BACKOFF_LIMIT)
-                    log.error("store.refused", error=type(error).__name__, wait=wait)  # noqa: TRY400
+                    why = type(error).__name__
+                    log.error("store.refused", error=why, wait=wait)  # noqa: TRY400  its kind says all, a trace no more
                 else:
                     break
             self.restarts += 1
@@ -272,7 +272,7 @@ def socket_place() -> Path:
     """
     runtime = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
     # The last is short when TMPDIR is not; mkdtemp makes a directory that is ours alone.
-    for parent in (runtime, tempfile.gettempdir(), "/tmp"):  # noqa: S108
+    for parent in (runtime, tempfile.gettempdir(), "/tmp"):  # noqa: S108  only as the parent of that directory
         if not parent or len(os.fsencode(parent)) + len(f"/{PREFIX}12345678/{SOCKET}") > PATH_LIMIT:
             continue
         with contextlib.suppress(OSError):

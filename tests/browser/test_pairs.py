@@ -1,7 +1,7 @@
 """What takes two people, at the page: one asks, another reads and confirms, and both are told how it stands."""
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from tests.browser.house import Guests, choose, new_name, say
 
@@ -20,6 +20,14 @@ async def two(guests: Guests) -> tuple[Page, Page, str, str]:
     await queue(asks)
     await queue(confirms)
     return asks, confirms, ada, mo
+
+
+async def ask_who(asks: Page, confirms: Page, name: str, text: str) -> Locator:
+    """Ask a second person to let one see who wrote a text; what waits of it at their page."""
+    await choose(asks, text, f"See who {name} is…")
+    await asks.get_by_label("Why do you need to know?").fill("a child may be at risk")
+    await asks.get_by_role("button", name="Ask a second person").click()
+    return confirms.locator(".pair", has_text=name)
 
 
 async def test_a_person_is_erased_once_a_second_one_confirms(guests: Guests) -> None:
@@ -53,10 +61,7 @@ async def test_who_somebody_is_shows_to_whoever_asked_and_nobody_else(guests: Gu
     name = new_name()
     page = await guests.guest(name)
     await say(page, "I live by the old harbour")
-    await choose(asks, "I live by the old harbour", f"See who {name} is…")
-    await asks.get_by_label("Why do you need to know?").fill("a child may be at risk")
-    await asks.get_by_role("button", name="Ask a second person").click()
-    waits = confirms.locator(".pair", has_text=name)
+    waits = await ask_who(asks, confirms, name, "I live by the old harbour")
     await waits.get_by_role("button", name="Read and decide…").click()
     dialog = confirms.get_by_role("dialog", name=f"{ada} asks to see who {name} is.")
     await expect(dialog).to_contain_text("a child may be at risk")
@@ -77,10 +82,7 @@ async def test_what_waits_is_found_on_the_next_visit(guests: Guests) -> None:
     name = new_name()
     page = await guests.guest(name)
     await say(page, "somebody with a request about them")
-    await choose(asks, "somebody with a request", f"See who {name} is…")
-    await asks.get_by_label("Why do you need to know?").fill("a child may be at risk")
-    await asks.get_by_role("button", name="Ask a second person").click()
-    waits = confirms.locator(".pair", has_text=name)
+    waits = await ask_who(asks, confirms, name, "somebody with a request about them")
     await expect(waits).to_be_visible()
     await confirms.reload()
     await confirms.get_by_role("button", name="Open Circle").click()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from moderation import EMPTY, Action, Category, Pipeline, Remark, Severity
 from moderation.classifier import Classifier, load_classifier
-from moderation.pipeline import FAILED, bar
+from moderation.pipeline import FAILED, margin
 from tests.moderation_words import ANYTHING, HEAVY
 
 
@@ -34,9 +34,9 @@ def test_any_text_is_judged(pipeline: Pipeline, text: str) -> None:
 
 def test_words_must_be_surer_where_context_calms_and_tell_nothing_where_it_reads_away() -> None:
     """Unless the text is long: it says more than one thing."""
-    assert bar({"hopeless"}, 20, is_read_away=False) == 0.0
-    assert 0.0 < bar({"calm"}, 20, is_read_away=False) < bar((), 20, is_read_away=True) == math.inf
-    assert bar({"calm"}, 60, is_read_away=True) == 0.0
+    assert margin({"hopeless"}, 20, is_read_away=False) == 0.0
+    assert 0.0 < margin({"calm"}, 20, is_read_away=False) < margin((), 20, is_read_away=True) == math.inf
+    assert margin({"calm"}, 60, is_read_away=True) == 0.0
 
 
 @given(st.lists(st.sampled_from(HEAVY), min_size=1, max_size=6), st.booleans())

@@ -168,15 +168,15 @@ def test_a_threshold_keeps_to_its_share(texts: Texts) -> None:
 def test_what_is_read_away_leaves_room_for_what_is_not(folder: Path) -> None:
     """Where words must be surer, or are not asked, the threshold sinks by as much as they no longer tell."""
 
-    def with_bar(bar: float) -> Texts:
-        return read(folder, lambda text: (fold(text).plain, Severity.NONE, bar))
+    def with_margin(margin: float) -> Texts:
+        return read(folder, lambda text: (fold(text).plain, Severity.NONE, margin))
 
-    texts = with_bar(0.0)
+    texts = with_margin(0.0)
     odds = np.random.default_rng(1).normal(size=len(texts))
     nobody = np.zeros(len(texts), bool)
     least = threshold(odds, nobody, texts, (0.34, 1.0))
-    assert threshold(odds, nobody, with_bar(0.5), (0.34, 1.0)) == pytest.approx(least - 0.5)
-    assert not with_bar(math.inf).asked.any()
+    assert threshold(odds, nobody, with_margin(0.5), (0.34, 1.0)) == pytest.approx(least - 0.5)
+    assert not with_margin(math.inf).asked.any()
 
 
 def test_what_is_packed_is_what_was_measured(trained: Trained) -> None:
