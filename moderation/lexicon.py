@@ -65,6 +65,8 @@ class WordList:
     source: str
     date: date
     words: tuple[str, ...]
+    place: tuple[str, int] = ("", 0)
+    """The file and line it was read from."""
 
 
 class Lexicon:
@@ -167,7 +169,7 @@ def _word_list(file: str, text: str, language: str, entry: Any) -> WordList:
     if not isinstance(words, list) or not all(isinstance(word, str) and word for word in words):
         raise RuleError(file, line, f"{name}: words must be a list of strings")
     tier, source, day = provenance(file, line, name, entry)
-    return WordList(name, language, tier, source, day, tuple(words))
+    return WordList(name, language, tier, source, day, tuple(words), (file, line))
 
 
 def provenance(file: str, line: int, name: str, entry: Mapping[str, Any]) -> tuple[int, str, date]:

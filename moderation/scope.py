@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
-from moderation.lexicon import Lexicon
+import re2
+
+from moderation.lexicon import NEVER, Lexicon, RuleError
 from moderation.verdict import Severity
 
 _REACH = 160  # characters looked at on each side of a hit
@@ -30,6 +33,18 @@ _INVERTED = frozenset(("did", "do", "have", "had", "would", "could", "am", "was"
 _CONNECTORS = frozenset(("and", "so", "because", "cause", "cuz", "bc", "but", "then", "now", "anymore", ","))
 
 
+# The lists of contexts whose entries are patterns; those of all others are words and phrases.
+PATTERNS = (
+    "answered", "back", "dismissed", "fresh", "long_ago", "not_back", "not_owned", "owned", "play", "well",
+)  # fmt: skip
+
+
+def _quiet() -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    return options
+
+
 class Words:
     """The word sets that the readings use, taken from the lexicon once."""
 
@@ -37,6 +52,7 @@ class Words:
         self.lexicon = lexicon
         self._sets: dict[str, frozenset[str]] = {}
         self._phrases: dict[str, re.Pattern[str] | None] = {}
+        self._patterns = {name: self._compiled(name) for name in PATTERNS}
 
     def __getitem__(self, name: str) -> frozenset[str]:
         found = self._sets.get(name)
@@ -44,18 +60,25 @@ class Words:
             found = self._sets[name] = frozenset(self.lexicon.words("context." + name))
         return found
 
+    def _compiled(self, name: str) -> Any:
+        """The patterns of a list as one, in linear time whatever they are; RuleError where one is none."""
+        lists = self.lexicon.lists.get("context." + name, ())
+        for one in lists:
+            try:
+                re2.compile("|".join(map(self.lexicon.expand, one.words)), _quiet())
+            except (KeyError, re2.error) as error:
+                raise RuleError(*one.place, f"{one.name}: {error.args[0]}") from error
+        inner = "|".join(map(self.lexicon.expand, self.lexicon.words("context." + name))) or NEVER
+        return re2.compile(f"(?:^|[^a-z0-9])(?:{inner})(?:[^a-z0-9]|$)", _quiet())
+
     def meets(self, name: str, text: str) -> bool:
         """Whether one of the list's entries, which are patterns, stands in the text as whole words."""
-        if name not in self._phrases:
-            inner = "|".join(map(self.lexicon.expand, self.lexicon.words("context." + name)))
-            self._phrases[name] = re.compile(rf"(?<![a-z0-9])(?:{inner})(?![a-z0-9])") if inner else None
-        pattern = self._phrases[name]
-        return pattern is not None and pattern.search(text) is not None
+        return self._patterns[name].search(text) is not None
 
     def cut(self, name: str, text: str) -> str:
         """The text without what `meets` finds in it."""
-        pattern = self._phrases[name] if self.meets(name, text) else None
-        return text if pattern is None else pattern.sub(" ", text)
+        pattern = self._patterns[name]
+        return str(pattern.sub(" ", text)) if pattern.search(text) is not None else text
 
     def within(self, name: str, text: str) -> bool:
         """Whether a word or phrase of the list stands in the text as whole words."""
@@ -200,8 +223,8 @@ def _answered(scene: Scene) -> bool:
 
 def _admitted(scene: Scene) -> bool:
     """Whether what was denied is then owned to: "… but I lied", "… so they let me go"."""
-    after = scene.plain[scene.end : scene.end + 110]
-    return scene.words.within("admissions", after) or scene.words.meets("owned", after)
+    words, after = scene.words, scene.plain[scene.end : scene.end + 110]
+    return words.within("admissions", after) or words.meets("owned", words.cut("not_owned", after))
 
 
 def negation(scene: Scene) -> bool:

@@ -330,3 +330,17 @@ def test_where_a_rule_is_live_is_no_part_of_its_proof(copy: Path) -> None:
     assert (proof_of(copy) == proof, digest_of(copy) == digest) == (True, False)
     profiles.write_text(profiles.read_text("utf-8") + RULE)
     assert proof_of(copy) != proof
+
+
+@pytest.mark.parametrize("entry", ["since (", "since <no.such.list>"])
+def test_a_bad_pattern_of_a_context_is_refused_with_its_place(copy: Path, entry: str) -> None:
+    """What a context is told by is checked when it is read, not when the first text meets it."""
+    path = copy / "lexicons" / "scope_en.toml"
+    text = path.read_text("utf-8")
+    start = text.index("words = [", text.index('"context.long_ago"')) + len("words = [")
+    path.write_text(f'{text[:start]}"{entry}", {text[start:]}')
+    with pytest.raises(RuleError) as refused:
+        load(copy)
+    assert refused.value.file == "scope_en.toml"
+    assert refused.value.line > 1
+    assert "context.long_ago" in refused.value.why
