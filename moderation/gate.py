@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from moderation.needs import LEVELS, START, Way, Words, ways_of
+from moderation.needs import DIGIT, LEVELS, START, Way, Words, ways_of
 
 _TOKEN = re.compile(r"[a-z0-9_]+")
 _KEPT = 20_000  # words remembered: ordinary talk uses far fewer
@@ -35,6 +35,8 @@ class _Table:
 
     def of(self, word: str) -> int:
         mask = self._exact.get(word, 0)
+        if word[0].isdigit():
+            mask |= self._prefixes.get(DIGIT, 0)
         for end in range(1, min(len(word), self._longest) + 1):
             mask |= self._prefixes.get(word[:end], 0)
         return mask

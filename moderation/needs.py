@@ -19,7 +19,9 @@ _BRACKET = re.compile(r"\\.|\[.[^\]]*\]|[()]", re.DOTALL)
 _SPACE = "\0"  # stands for a gap while a pattern is read
 _PLAIN = re.compile(r"[a-z0-9_|\0]+")
 _MARKS = frozenset("&/'\".,:;=!?#%@<>~-+*$()")  # between words, part of none
+_BETWEEN = _MARKS | {" ", "\n", r"\s", r"\n", *(f"\\{mark}" for mark in _MARKS)}
 _MEANT = frozenset(".$?*+()")  # say something else where they are not escaped
+_CLASSED = re.compile(r"\\.|.", re.DOTALL)
 _RUN = re.compile(r"[a-z0-9_]+(?![?*+{])|[a-z0-9_]")  # the last of a run may have a quantifier to itself
 _COMMON_WORDS = """
 i im ive id ill my me myself to the a an and it its is are was were be been am do dont did not no so
@@ -30,8 +32,24 @@ because s d ll even their then some much too very being made thing things life d
 help good
 """
 _COMMON = frozenset(_COMMON_WORDS.split())
+_USUAL_WORDS = """
+yes thats well work right great sure yeah here sorry lot hard job new something other why last thank better
+friends friend try over hope nice home sounds anything maybe first bad still find never always where look
+happy long also please doing only thanks tell hear family love best feeling year years come youre who off
+week weeks little old let after does kind before into went school down next than may though many few talk
+getting car through two might able looking again everything must keep having felt same money around those
+night while sometimes thought else ever house whats put which person problem start most since such doesnt
+okay trying ago bit another done yourself wait care left mean isnt working place man every once use used
+both end together month believe ready live times everyone started wanted ask morning eat class stay phone
+wasnt hes shes took quite enough talking nothing came alone thinking hate havent past high part taking
+least wrong miss anyone enjoy lost cool until bet hi hello whole reason far each meet stop move leave
+"""
+_USUAL = frozenset(_USUAL_WORDS.split())
 _HEAVY = 300  # as many rare words as one common word is worth
+_FAIR = 30  # and one that is merely usual
 _SHARE = 0.0005  # of texts that have a rare word
+_SPELT = 60  # words that two parts may be together, written out
+_SPLITS = 2  # groups of a sequence that are told apart by their choices, one within the other
 
 Word = tuple[str, bool]  # a word, and whether it stands as it is or only begins so
 Words = frozenset[Word]
@@ -69,9 +87,12 @@ class _Part:
         return [min(_needs((_EDGE, *choice, after)), key=_cost, default=ANY) for choice in self.choices]
 
 
-_GAP, _EDGE, _UNKNOWN = _Part("gap"), _Part("edge"), _Part("unknown")
+_GAP, _EDGE, _UNKNOWN, _DIGITS = _Part("gap"), _Part("edge"), _Part("unknown"), _Part("digits")
 START = "^"
 """Stands for a word before the first of a text."""
+DIGIT = "#"
+"""Stands for a word that begins with a digit, whichever it is."""
+_NUMBER: Words = frozenset({(DIGIT, False)})
 _START = _Part("edge", START)
 _MAYBE = _Part("gap", optional=True)
 
@@ -141,20 +162,20 @@ def _joined(sets: tuple[Words, ...], level: int, more: Words) -> tuple[Words, ..
     return (*sets[:level], either, *sets[level + 1 :])
 
 
-def _ways(parts: Sequence[_Part]) -> list[Way] | None:
-    """The ways of a sequence: one, or where its words are common one for each choice of a group that tells most."""
+def _ways(parts: Sequence[_Part], splits: int = _SPLITS) -> list[Way] | None:
+    """The ways of a sequence: one, or where its words are common those of each choice of a group that tells most."""
     own = _way(parts)
     alone = None if own is None else [own]
     groups = [at for at, part in enumerate(parts) if part.kind == "group" and not part.optional]
-    if (own is not None and own.is_rare) or not groups:
+    if (own is not None and own.is_rare) or not groups or not splits:
         return alone
     at = min(groups, key=lambda at: _split_cost(parts[at]))
     split: list[Way] = []
     for choice in parts[at].choices:
-        way = _way([*parts[:at], *choice, *parts[at + 1 :]])
-        if way is None:
+        ways = _ways([*parts[:at], *choice, *parts[at + 1 :]], splits - 1)
+        if ways is None:
             return alone
-        split.append(way)
+        split += ways
     split = _merged(split)
     return split if own is None or sum(map(_rate, split)) < _rate(own) else [own]
 
@@ -218,13 +239,22 @@ def _first_words(parts: Sequence[_Part]) -> Words:
     is_whole = len(parts) > 1 and parts[1].kind in ("gap", "edge") and not parts[1].optional
     if first.kind == "literal":
         return frozenset(((first.text, is_whole),))
+    if first.kind == "digits":
+        return _NUMBER
     found = [_first_words((*choice, _EDGE) if is_whole else choice) for choice in first.choices]
     return frozenset().union(*found) if all(found) else ANY
 
 
 @cache
 def _cost(words: Words) -> int:
-    return sum(_HEAVY if (word in _COMMON or len(word) < 3) and word != START else 1 for word, _ in words)
+    return sum(_weight(word) for word, _ in words)
+
+
+def _weight(word: str) -> int:
+    """How common a word is, as a number of rare ones."""
+    if (word in _COMMON or len(word) < 3) and word != START:
+        return _HEAVY
+    return _FAIR if word in _USUAL else 1
 
 
 def _needs(parts: Sequence[_Part]) -> list[Words]:
@@ -234,8 +264,8 @@ def _needs(parts: Sequence[_Part]) -> list[Words]:
     sure = False  # that the slot begins where a word begins
     for at, part in enumerate(parts):
         if part.kind in ("gap", "edge"):
-            # Where a gap may be missing, the word before it may go on, and the next begin in its midst; not at an edge.
-            ends = not part.optional or (at + 1 < len(parts) and parts[at + 1] is _EDGE)
+            # Where a gap may be missing, the word before it may go on, and the next begin in its midst.
+            ends = _stands(parts[at:])
             needs += _slot(slot if ends else [*slot, _UNKNOWN]) if sure else []
             slot, sure = [], ends or (sure and not slot)
         elif part.kind == "group" and not part.optional and not slot and _ends(part):
@@ -255,14 +285,34 @@ def _needs(parts: Sequence[_Part]) -> list[Words]:
     return [*needs, *_slot([*slot, _UNKNOWN])] if sure and slot else needs
 
 
+def _stands(parts: Sequence[_Part]) -> bool:
+    """Whether a gap or an edge stands at the beginning of a sequence, whatever of it may be missing."""
+    for part in parts:
+        if part.kind not in ("gap", "edge"):
+            return False
+        if not part.optional:
+            return True
+    return False
+
+
 def _begins(part: _Part) -> bool:
     """Whether each choice of a group begins with a gap."""
     return all(choice and choice[0].kind == "gap" and not choice[0].optional for choice in part.choices)
 
 
 def _ends(part: _Part) -> bool:
-    """Whether each choice of a group ends with a gap."""
-    return all(choice and choice[-1].kind == "gap" and not choice[-1].optional for choice in part.choices)
+    """Whether each choice of a group ends where a word can only begin."""
+    return all(map(_ends_between, part.choices))
+
+
+def _ends_between(parts: Sequence[_Part]) -> bool:
+    """Whether a sequence ends with a gap or an edge, whether or not something may stand behind it that does too."""
+    if not parts:
+        return False
+    last = parts[-1]
+    if last.kind == "group":
+        return _ends(last) and (not last.optional or _ends_between(parts[:-1]))
+    return last.kind in ("gap", "edge") and (not last.optional or _ends_between(parts[:-1]))
 
 
 def _slot(slot: list[_Part]) -> list[Words]:
@@ -273,6 +323,8 @@ def _slot(slot: list[_Part]) -> list[Words]:
     if head.kind == "group":
         chosen = head.chosen if len(slot) == 1 else head.begun
         return [chosen] if chosen else []
+    if head.kind == "digits":
+        return [_NUMBER]
     letters = ""
     for part in slot:
         if part.kind != "literal":
@@ -309,14 +361,36 @@ def _choices(text: str) -> tuple[tuple[_Part, ...], ...]:
 
 
 def _told_apart(parts: Sequence[_Part]) -> tuple[_Part, ...]:
-    """Two words that may be written as one are either that one, or those two."""
+    """Two words that may be written as one are either that one, or those two; so is what may begin a word."""
     told: list[_Part] = []
     for part in parts:
         told.append(part)
-        if part.kind == "literal" and len(told) > 2 and told[-2] is _MAYBE and told[-3].kind == "literal":
-            first, last = told[-3].text, part.text
-            told[-3:] = [_Part("group", choices=(_phrase(first + last), _phrase(first + _SPACE + last)))]
+        last = _spelt(part)
+        at = len(told) - 2
+        while at >= 0 and told[at].optional and told[at].kind in ("gap", "edge"):
+            at -= 1
+        first = _spelt(told[at]) if at >= 0 else []
+        if not last or not first or len(first) * len(last) > _SPELT:
+            continue
+        pairs = [(one, other) for one in first for other in last]
+        choices = [_phrase(one + other) for one, other in pairs]
+        if at < len(told) - 2 and not told[at].optional:
+            choices += [_phrase(one + _SPACE + other) for one, other in pairs]
+        elif at == len(told) - 2 and told[at].optional:
+            choices += [_phrase(other) for other in last]
+        else:
+            continue
+        told[at:] = [_Part("group", choices=tuple(choices))]
     return tuple(told)
+
+
+def _spelt(part: _Part) -> list[str]:
+    """The words that a part can be, where it is nothing but letters."""
+    if part.kind == "literal":
+        return [part.text]
+    if all(len(choice) == 1 and choice[0].kind == "literal" for choice in part.choices):
+        return [choice[0].text for choice in part.choices]
+    return []
 
 
 def _phrase(text: str) -> tuple[_Part, ...]:
@@ -342,9 +416,11 @@ def _part(text: str, at: int) -> tuple[_Part, int]:
         return _group(text[start:end]), end + 1
     if sign == "[":
         end = text.index("]", at + 2)
-        return _GAP if text[at : end + 1] == r"[\s,\-]" else _UNKNOWN, end + 1
+        return _GAP if _is_between(text[at + 1 : end]) else _UNKNOWN, end + 1
     if sign == "\\":
         escaped = text[at + 1 : at + 2]
+        if escaped == "d":
+            return _DIGITS, at + 2
         return _EDGE if escaped == "b" or escaped in _MARKS else _UNKNOWN, at + 2
     if sign == START:
         return _START, at + 1
@@ -352,6 +428,11 @@ def _part(text: str, at: int) -> tuple[_Part, int]:
     if run is not None:
         return _literal(run[0]), run.end()
     return _EDGE if sign in _MARKS and sign not in _MEANT else _UNKNOWN, at + 1
+
+
+def _is_between(inside: str) -> bool:
+    """Whether all that a class of characters allows stands between words."""
+    return all(sign in _BETWEEN for sign in _CLASSED.findall(inside))
 
 
 def _closing(text: str, at: int) -> int:
@@ -368,12 +449,13 @@ def _repeated(text: str, at: int, part: _Part) -> tuple[_Part, int]:
     """Read a quantifier, which makes a part optional, or open at its end."""
     sign = text[at]
     end = text.index("}", at) + 1 if sign == "{" else at + 1
-    if part.kind == "literal":
+    is_missing = sign in "?*" or text[at : at + 2] == "{0"
+    if part.kind == "literal" or (part.kind == "digits" and is_missing):
         return _UNKNOWN, end
-    if sign in "?*" or text[at : at + 2] == "{0":
+    if is_missing:
         # What is unknown allows for nothing as it is.
         if part.kind in ("unknown", "gap"):
             return (part if part.kind == "unknown" else _MAYBE), end
         return replace(part, optional=True), end
-    # Once more, a group may go on where a word would have ended.
-    return (_UNKNOWN if part.kind == "group" else part), end
+    # Once more, a group may go on where a word would have ended, unless it ends between words each time.
+    return (_UNKNOWN if part.kind == "group" and not _ends(part) else part), end

@@ -53,9 +53,25 @@ def _told_of(pattern: str) -> set[str] | None:
         ("(?:my|your) time", {"my + time | my > time", "your + time | your > time"}),
         ("(?:go on|do it) then", {"go + on + then | go > on", "do + it + then | do > it"}),
         ("(?:go on|push(?:ed)?) then", {"go + on + then | go > on", "push* + then"}),
-        ("(?:un)?tied", None),
+        ("(?:un)?tied", {"tied untied"}),
+        ("(?:un|re) ?- ?tied", {"tied + re un"}),
+        ("(?:a |the )+(?:sea|lake)", {"lake sea + a the"}),
+        ("(?:so |then )?sea", {"sea"}),
+        ("(?:my (?:old )?|your )sea", {"sea + my your"}),
+        ("take \\d+ ?mg", {"take + #* | take > #*"}),
+        ("(?:oh[!?]+|well,? )sea", {"sea + oh well"}),
+        ("(?:sea|lake) (?:the|a)", {"lake sea + a the"}),
+        (
+            "(?:i|you) (?:go|get) (?:in|on)",
+            {
+                "i + go + in on | i > go",
+                "i + get + in on | i > get",
+                "you + go + in on | you > go",
+                "you + get + in on | you > get",
+            },
+        ),
         ("\\w+", None),
-        ("(?:sea|\\d+)", None),
+        ("(?:sea|\\d+)", {"#* sea"}),
     ],
 )
 def test_the_ways_of_a_pattern(pattern: str, ways: set[str] | None) -> None:
@@ -75,7 +91,7 @@ def test_the_ways_of_a_pattern(pattern: str, ways: set[str] | None) -> None:
         ("\\bdot\\b|@", None),
         ("\\bdot\\b|\\bcom", {"com* dot"}),
         ("sea", None),
-        ("\\bsea[ .]?side", {"sea*"}),
+        ("\\bsea[ .]?side", {"sea seaside*"}),
     ],
 )
 def test_the_ways_of_a_raw_pattern(pattern: str, ways: set[str] | None) -> None:
