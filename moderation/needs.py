@@ -22,6 +22,7 @@ _MARKS = frozenset("&/'\".,:;=!?#%@<>~-+*$()")  # between words, part of none
 _BETWEEN = _MARKS | {" ", "\n", r"\s", r"\n", *(f"\\{mark}" for mark in _MARKS)}
 _MEANT = frozenset(".$?*+()")  # say something else where they are not escaped
 _CLASSED = re.compile(r"\\.|.", re.DOTALL)
+_WITHIN = re.compile(r"(?:[a-z0-9_]|\\[dw]|(?<=[a-z0-9])-(?=[a-z0-9]))+")
 _RUN = re.compile(r"[a-z0-9_]+(?![?*+{])|[a-z0-9_]")  # the last of a run may have a quantifier to itself
 _COMMON_WORDS = """
 i im ive id ill my me myself to the a an and it its is are was were be been am do dont did not no so
@@ -48,6 +49,7 @@ _USUAL = frozenset(_USUAL_WORDS.split())
 _HEAVY = 300  # as many rare words as one common word is worth
 _FAIR = 30  # and one that is merely usual
 _SHARE = 0.0005  # of texts that have a rare word
+_REPEATS = 6  # times that we look for something which a pattern allows without end
 _SPELT = 60  # words that two parts may be together, written out
 _SPLITS = 2  # groups of a sequence that are told apart by their choices, one within the other
 
@@ -66,6 +68,8 @@ class _Part:
     text: str = ""
     choices: tuple[tuple[_Part, ...], ...] = ()
     optional: bool = False
+    gaps: int = 0
+    """How many gaps between words it can hold at most."""
 
     @cached_property
     def cheapest(self) -> list[Words]:
@@ -83,18 +87,31 @@ class _Part:
         found = self._cheapest(_UNKNOWN)
         return frozenset().union(*found) if all(found) else ANY
 
+    @cached_property
+    def spelt(self) -> list[str]:
+        """The words that this can be, where it is nothing but letters."""
+        if self.kind == "literal":
+            return [self.text]
+        if all(len(choice) == 1 and choice[0].kind == "literal" for choice in self.choices):
+            return [choice[0].text for choice in self.choices]
+        return []
+
     def _cheapest(self, after: _Part) -> list[Words]:
         return [min(_needs((_EDGE, *choice, after)), key=_cost, default=ANY) for choice in self.choices]
 
 
-_GAP, _EDGE, _UNKNOWN, _DIGITS = _Part("gap"), _Part("edge"), _Part("unknown"), _Part("digits")
+_GAP, _EDGE, _UNKNOWN, _DIGITS = _Part("gap", gaps=1), _Part("edge"), _Part("unknown"), _Part("digits")
+_ANYTHING = _Part("unknown", gaps=1)
+"""What is unknown and may stand between words."""
+_MARK = _Part("edge", gaps=1)
+_ESCAPED = {"b": _EDGE, "d": _DIGITS, "s": _GAP, "w": _UNKNOWN}
 START = "^"
 """Stands for a word before the first of a text."""
 DIGIT = "#"
 """Stands for a word that begins with a digit, whichever it is."""
 _NUMBER: Words = frozenset({(DIGIT, False)})
 _START = _Part("edge", START)
-_MAYBE = _Part("gap", optional=True)
+_MAYBE = _Part("gap", optional=True, gaps=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +129,8 @@ class Way:
     words: tuple[Words, ...]
     """As many sets as there are levels, the rarest first; `ANY` where there is no more to be told."""
     pair: Pair | None = None
+    gaps: int = 0
+    """How many gaps between words a match has at most."""
 
     @property
     def is_rare(self) -> bool:
@@ -140,7 +159,7 @@ def ways_of(pattern: str) -> list[Way] | None:
 
 def forget() -> None:
     """Give back the memory of what was worked out."""
-    for known in (_group, _literal, _cost):
+    for known in (_group, _literal, _phrase, _cost):
         known.cache_clear()
 
 
@@ -151,8 +170,10 @@ def _merged(ways: list[Way]) -> list[Way]:
         for way in ways:
             rest = (*way.words[:level], *way.words[level + 1 :], way.pair)
             other = alike.get(rest)
-            words = way.words if other is None else _joined(way.words, level, other.words[level])
-            alike[rest] = Way(words, way.pair)
+            if other is not None:
+                words = _joined(way.words, level, other.words[level])
+                way = Way(words, way.pair, max(way.gaps, other.gaps))  # noqa: PLW2901 -- the two as one
+            alike[rest] = way
         ways = list(alike.values())
     return ways
 
@@ -185,8 +206,12 @@ def _way(parts: Sequence[_Part]) -> Way | None:
     needs = sorted(_needs(parts), key=_cost)
     if not needs:
         return None
-    way = Way((*needs, *[ANY] * LEVELS)[:LEVELS])
+    way = Way((*needs, *[ANY] * LEVELS)[:LEVELS], gaps=_gaps(parts))
     return way if way.is_rare else replace(way, pair=_pair(parts))
+
+
+def _gaps(parts: Sequence[_Part]) -> int:
+    return sum(part.gaps for part in parts)
 
 
 def _rate(way: Way) -> float:
@@ -339,7 +364,11 @@ def _group(inside: str) -> _Part:
     choices = _choices(inside)
     if len(choices) == 1 and len(choices[0]) == 1 and choices[0][0].kind == "gap":
         return choices[0][0]
-    return _Part("group", choices=choices)
+    return _grouped(choices)
+
+
+def _grouped(choices: tuple[tuple[_Part, ...], ...]) -> _Part:
+    return _Part("group", choices=choices, gaps=max(map(_gaps, choices)))
 
 
 def _choices(text: str) -> tuple[tuple[_Part, ...], ...]:
@@ -365,12 +394,12 @@ def _told_apart(parts: Sequence[_Part]) -> tuple[_Part, ...]:
     told: list[_Part] = []
     for part in parts:
         told.append(part)
-        last = _spelt(part)
+        last = part.spelt
         at = len(told) - 2
         while at >= 0 and told[at].optional and told[at].kind in ("gap", "edge"):
             at -= 1
-        first = _spelt(told[at]) if at >= 0 else []
-        if not last or not first or len(first) * len(last) > _SPELT:
+        first = told[at].spelt if last and at >= 0 else []
+        if not first or len(first) * len(last) > _SPELT:
             continue
         pairs = [(one, other) for one in first for other in last]
         choices = [_phrase(one + other) for one, other in pairs]
@@ -380,19 +409,11 @@ def _told_apart(parts: Sequence[_Part]) -> tuple[_Part, ...]:
             choices += [_phrase(other) for other in last]
         else:
             continue
-        told[at:] = [_Part("group", choices=tuple(choices))]
+        told[at:] = [_grouped(tuple(choices))]
     return tuple(told)
 
 
-def _spelt(part: _Part) -> list[str]:
-    """The words that a part can be, where it is nothing but letters."""
-    if part.kind == "literal":
-        return [part.text]
-    if all(len(choice) == 1 and choice[0].kind == "literal" for choice in part.choices):
-        return [choice[0].text for choice in part.choices]
-    return []
-
-
+@cache
 def _phrase(text: str) -> tuple[_Part, ...]:
     """Words with gaps between them."""
     first, *others = [(_literal(word),) if word else () for word in text.split(_SPACE)]
@@ -406,6 +427,9 @@ def _literal(text: str) -> _Part:
 
 def _part(text: str, at: int) -> tuple[_Part, int]:
     sign = text[at]
+    run = _RUN.match(text, at)
+    if run is not None:
+        return _literal(run[0]), run.end()
     if sign == _SPACE:
         return _GAP, at + 1
     if sign == "(":
@@ -416,23 +440,20 @@ def _part(text: str, at: int) -> tuple[_Part, int]:
         return _group(text[start:end]), end + 1
     if sign == "[":
         end = text.index("]", at + 2)
-        return _GAP if _is_between(text[at + 1 : end]) else _UNKNOWN, end + 1
+        return _class(text[at + 1 : end]), end + 1
     if sign == "\\":
         escaped = text[at + 1 : at + 2]
-        if escaped == "d":
-            return _DIGITS, at + 2
-        return _EDGE if escaped == "b" or escaped in _MARKS else _UNKNOWN, at + 2
+        return _ESCAPED.get(escaped, _MARK if escaped in _MARKS else _ANYTHING), at + 2
     if sign == START:
         return _START, at + 1
-    run = _RUN.match(text, at)
-    if run is not None:
-        return _literal(run[0]), run.end()
-    return _EDGE if sign in _MARKS and sign not in _MEANT else _UNKNOWN, at + 1
+    return _MARK if sign in _MARKS and sign not in _MEANT else _ANYTHING, at + 1
 
 
-def _is_between(inside: str) -> bool:
-    """Whether all that a class of characters allows stands between words."""
-    return all(sign in _BETWEEN for sign in _CLASSED.findall(inside))
+def _class(inside: str) -> _Part:
+    """What a class of characters stands for: a gap, a part of a word, or it cannot be told."""
+    if all(sign in _BETWEEN for sign in _CLASSED.findall(inside)):
+        return _GAP
+    return _UNKNOWN if _WITHIN.fullmatch(inside) else _ANYTHING
 
 
 def _closing(text: str, at: int) -> int:
@@ -450,12 +471,22 @@ def _repeated(text: str, at: int, part: _Part) -> tuple[_Part, int]:
     sign = text[at]
     end = text.index("}", at) + 1 if sign == "{" else at + 1
     is_missing = sign in "?*" or text[at : at + 2] == "{0"
+    if part.kind == "gap":  # however many signs it has, it is one
+        return (_MAYBE if is_missing else part), end
+    gaps = part.gaps * _most(text[at:end])
     if part.kind == "literal" or (part.kind == "digits" and is_missing):
         return _UNKNOWN, end
-    if is_missing:
-        # What is unknown allows for nothing as it is.
-        if part.kind in ("unknown", "gap"):
-            return (part if part.kind == "unknown" else _MAYBE), end
-        return replace(part, optional=True), end
-    # Once more, a group may go on where a word would have ended, unless it ends between words each time.
-    return (_UNKNOWN if part.kind == "group" and not _ends(part) else part), end
+    if is_missing and part.kind != "unknown":
+        return replace(part, optional=True, gaps=gaps), end
+    # What is unknown allows for nothing as it is; and a group that is there once more may go on where a word would
+    # have ended, unless it ends between words each time.
+    is_open = part.kind == "unknown" or (part.kind == "group" and not _ends(part))
+    return (_Part("unknown", gaps=gaps) if is_open else replace(part, gaps=gaps)), end
+
+
+def _most(quantifier: str) -> int:
+    """How often a quantifier lets something stand at most."""
+    if quantifier == "?":
+        return 1
+    most = quantifier.strip("{}").rpartition(",")[2]
+    return int(most) if most.isdigit() else _REPEATS

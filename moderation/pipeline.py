@@ -355,15 +355,15 @@ def _load(config: Path, classifier: Classifier | None) -> Pipeline:
     services = config / "helplines.toml"
     if "numbers.services" in lexicon.lists:
         lexicon.learn("numbers.services", read_services(services))
-    rules = load_rules(config / "rules", lexicon)
+    is_proved = proof_of(config) == PROVED.read_text("ascii").strip()
+    rules = load_rules(config / "rules", lexicon, proved=is_proved)
     written = digest_of(config)
     if classifier is None:
         classifier = load_classifier()
     digest = hashlib.sha256(written.encode() + classifier.digest)
     pipeline = Pipeline(rules, classifier, digest=digest.hexdigest()[:32])
-    if proof_of(config) != PROVED.read_text("ascii").strip():
+    if not is_proved:
         prove(pipeline)
-        rules.renew()
     return pipeline
 
 

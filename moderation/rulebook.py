@@ -22,8 +22,11 @@ _HOST = re.compile(r"[a-z0-9\-]+(?:\.[a-z0-9\-]+)+\Z")
 _ID = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+\Z")
 
 
-def load_rules(folder: Path, lexicon: Lexicon) -> RuleSet:
-    """Every `*.toml` of a folder; RuleError with file, line and reason for the first entry that is wrong."""
+def load_rules(folder: Path, lexicon: Lexicon, *, proved: bool = False) -> RuleSet:
+    """Every `*.toml` of a folder; RuleError with file, line and reason for the first entry that is wrong.
+
+    The patterns of what is `proved` are compiled when a text first asks for them: most never are.
+    """
     rules: list[Rule] = []
     known: set[str] = set()
     profiles: dict[str, dict[str, Mode]] = {"default": {}}
@@ -42,7 +45,7 @@ def load_rules(folder: Path, lexicon: Lexicon) -> RuleSet:
             profiles.setdefault(name, {}).update(_profile(path.name, text, name, modes))
         allowed |= _allowed(path.name, text, table.get("allow", {}), profiles)
     _references(rules)
-    return RuleSet(tuple(rules), lexicon, profiles, allowed)
+    return RuleSet(tuple(rules), lexicon, profiles, allowed, proved=proved)
 
 
 def _allowed(file: str, text: str, table: Any, profiles: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

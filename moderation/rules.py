@@ -10,17 +10,18 @@ from typing import Any
 import re2
 
 from moderation.checks import CHECKS
-from moderation.gate import WordGate
+from moderation.gate import ANYWHERE, Span, WordGate
 from moderation.lexicon import CLOSING, END, Lexicon, RuleError
 from moderation.needs import forget
 from moderation.rule import Mode, Rule
 from moderation.verdict import Action
-from moderation.windows import Window, runs_of, windows
 
 _MANY, _NEAR = (
     60,
     100,
 )  # hits of a text beyond which those are looked for that say the same, and characters about one
+_SHORT = 500  # bytes: in a text up to this length what may undo a hit is looked for everywhere
+_BEFORE, _AFTER = 80, 120  # and in a longer one in so many bytes about it
 _MOST = 12  # hits read per pattern: a text that repeats one phrase says it once
 
 
@@ -47,6 +48,8 @@ class RuleSet:
         lexicon: Lexicon,
         profiles: Mapping[str, Mapping[str, Mode]],
         allowed: Mapping[str, tuple[str, ...]] | None = None,
+        *,
+        proved: bool = False,
     ) -> None:
         self.rules = rules
         self.lexicon = lexicon
@@ -65,11 +68,9 @@ class RuleSet:
         self._unless: dict[int, tuple[Any, ...]] = {}
         self._bars: dict[int, Any] = {}
         self._behind: list[_Sieve] = []
-        for rule in rules:
-            for pattern in rule.patterns:
-                self._compiled[len(self._compiled)] = _tried(rule, pattern)
-            for pattern in (*rule.unless, *filter(None, (rule.gate, rule.bar))):
-                _tried(rule, pattern)
+        for rule in () if proved else rules:
+            for pattern in (*rule.patterns, *rule.unless, *filter(None, (rule.gate, rule.bar))):
+                _try(rule, pattern)
         self._sieve, self._words, self._late = self._build()
 
     def _build(self) -> "tuple[_Sieve, WordGate, WordGate]":
@@ -92,9 +93,6 @@ class RuleSet:
         gates = dict(enumerate(gated, len(self._owner)))
         self._patterns += gates.values()
         self._whole = gates.keys() | {number for number, pattern in early.items() if _is_anchored(pattern)}
-        self._masking = frozenset(
-            number for number in early if self.rules[self._owner[number]].action is Action.MASK
-        )
         words = WordGate(early | gates)
         rest = [(number, self._patterns[number]) for number in words.open]
         gates_of_late = WordGate(late)
@@ -104,33 +102,31 @@ class RuleSet:
     def hits(self, plain: str, read: str = "") -> list[Hit]:
         """Where rules match a plain text. Raises RuntimeError when the filter itself gave up.
 
-        Long parts of it that are word for word in `read`, a text that was read already, are left out.
+        What it has at its beginning and its end in common with `read`, a text that was read already, is left out.
         """
         encoded = plain.encode()
-        hits: list[Hit] = []
-        whole: set[int] = set()
-        said: set[tuple[str, ...]] = set()
-        for window in windows(plain):
-            part = plain[window[0] : window[1]]
-            if read and part in read:
+        first, last = _unlike(encoded, read.encode()) if read else (0, len(encoded))
+        places = self._words.places(encoded)
+        found: list[Hit] = []
+        compiled = self._compiled
+        for pattern, spans in places.items():
+            if pattern in self._whole:
                 continue
-            possible = self._words.possible(part)
-            whole |= self._whole & possible
-            if window[1] - window[0] < len(plain):
-                runs = runs_of(plain, window)
-                if runs <= said:
-                    possible &= self._masking
-                said |= runs
-            hits += self._within(part, window, possible)
-        here: list[Hit] = []
-        for number in chain(self._sieve.passed(encoded), sorted(whole)):
+            search = (compiled.get(pattern) or self._learn(pattern)).search
+            if (
+                search(encoded) is not None
+                if spans is ANYWHERE
+                else any(start < last and first < end and search(encoded, start, end) for start, end in spans)
+            ):
+                found += self._within(pattern, encoded, spans)
+        for number in chain(self._sieve.passed(encoded), self._whole & places.keys()):
             gate = number - len(self._owner)
             if gate < 0:
-                here += self._find(number, encoded)
-            elif number not in whole or self._compiled_of(number).search(encoded) is not None:
+                found += self._find(number, encoded)
+            elif number not in places or self._compiled_of(number).search(encoded) is not None:
                 for pattern in self._behind[gate].passed(encoded):
-                    here += self._find(pattern, encoded)
-        hits += _in_characters(here, encoded)
+                    found += self._find(pattern, encoded)
+        hits = _in_characters(found, encoded)
         hits.sort(key=_place)
         return hits if len(hits) <= _MANY else self._distinct(hits, plain)
 
@@ -154,18 +150,9 @@ class RuleSet:
         if not wanted:
             return []
         encoded = plain.encode()
-        likely = chain(self._late.possible(plain), self._late.open)
-        hits = [hit for one in likely if self._owner[one] in wanted for hit in self._find(one, encoded)]
-        return sorted(_in_characters(hits, encoded), key=_place)
-
-    def renew(self) -> None:
-        """Compile each pattern anew, without what it has learned of texts that will not come again.
-
-        A long text would otherwise be the first for hundreds of them, and wait for all.
-        """
-        self.forget()
-        for pattern in range(len(self._patterns)):
-            self._learn(pattern)
+        likely = chain(self._late.places(encoded).items(), ((one, ANYWHERE) for one in self._late.open))
+        parts = (self._within(one, encoded, spans) for one, spans in likely if self._owner[one] in wanted)
+        return sorted(_in_characters([*chain.from_iterable(parts)], encoded), key=_place)
 
     def forget(self) -> None:
         """Give back the memory of what was compiled."""
@@ -173,20 +160,23 @@ class RuleSet:
         self._unless.clear()
         self._bars.clear()
 
-    def _within(self, part: str, window: Window, possible: Set[int]) -> list[Hit]:
-        """The hits of patterns that words give away, which begin where a window answers for them."""
-        start, _, first, last = window
-        encoded = part.encode()
-        found: list[Hit] = []
-        for pattern in possible - self._whole:
-            if self._compiled_of(pattern).search(encoded) is not None:
-                found += self._find(pattern, encoded)
-        found = _in_characters(found, encoded)
-        return [
-            Hit(hit.rule, hit.start + start, hit.end + start)
-            for hit in found
-            if first <= hit.start + start < last
-        ]
+    def _within(self, pattern: int, encoded: bytes, spans: Sequence[Span]) -> Iterable[Hit]:
+        """The hits of a pattern in parts of a text; in a long one what undoes them is looked for about them alone."""
+        if spans is ANYWHERE or len(encoded) <= _SHORT:
+            return self._find(pattern, encoded)
+        search = self._compiled_of(pattern).search
+        near = (span for span in spans if search(encoded, *span) is not None)
+        return dict.fromkeys(chain.from_iterable(self._about(pattern, encoded, *span) for span in near))
+
+    def _about(self, pattern: int, encoded: bytes, start: int, end: int) -> Iterator[Hit]:
+        """The hits of a pattern that begin in a part of a text."""
+        first = encoded.find(b" ", max(0, start - _BEFORE), start) + 1 or start
+        about = encoded[first : end + _AFTER].decode(errors="ignore").encode()
+        return (
+            Hit(hit.rule, hit.start + first, hit.end + first)
+            for hit in self._find(pattern, about)
+            if start <= hit.start + first <= end
+        )
 
     def hits_of(self, rule: int, plain: str) -> list[Hit]:
         """Where one rule matches a plain text, as `hits` would have it."""
@@ -303,6 +293,15 @@ def _is_anchored(pattern: str) -> bool:
     return not {"^", "$"}.isdisjoint(_CLASS.sub("", pattern.removesuffix(CLOSING)))
 
 
+def _unlike(encoded: bytes, other: bytes) -> tuple[int, int]:
+    """The part of a text that is neither at the beginning nor at the end as in another."""
+    size = min(len(encoded), len(other))
+    first = bisect_left(range(1, size + 1), True, key=lambda end: encoded[:end] != other[:end])
+    size -= first
+    last = bisect_left(range(1, size + 1), True, key=lambda end: encoded[-end:] != other[-end:])
+    return first, len(encoded) - last
+
+
 def _made(pattern: str) -> Any:
     return re2.compile(pattern.encode(), _options(capture=True))
 
@@ -335,8 +334,8 @@ def _mode_of(rule: Rule, modes: Mapping[str, Mode]) -> Mode:
     return modes[best] if best else rule.mode
 
 
-def _tried(rule: Rule, pattern: str) -> Any:
-    """A pattern compiled; RuleError where it is none, or one that says nothing."""
+def _try(rule: Rule, pattern: str) -> None:
+    """RuleError where a pattern is none, or one that says nothing."""
     part = {rule.bar: "bar: ", rule.gate: "gate: "}.get(pattern, "")
     try:
         compiled = _made(pattern)
@@ -346,4 +345,3 @@ def _tried(rule: Rule, pattern: str) -> Any:
         raise RuleError(
             *rule.place, f"{rule.id}: {part}a pattern that matches nothing at all matches everywhere"
         )
-    return compiled

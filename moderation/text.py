@@ -155,16 +155,18 @@ def _joined(marked: str, places: Sequence[int]) -> list[int]:
     """The places that are left when ellipses are commas, and white space is single and none at the ends."""
     kept: list[int] = []
     last = 0
+    has_lines = "\n" in marked
     for run in _RUN.finditer(marked):
         start, end = run.span()
         kept += places[last:start]
         last = end
-        dots = len(run[1] or "")
-        if dots:
+        space = start
+        if run[1]:
             kept.append(places[start])
-        line = marked.find("\n", start, end)
+            space += len(run[1]) - 1
         if kept and end < len(marked):
-            kept.append(places[line] if line >= 0 else places[max(start, start + dots - 1)])
+            line = marked.find("\n", start, end) if has_lines else -1
+            kept.append(places[line if line >= 0 else space])
     kept += places[last:]
     return kept
 

@@ -8,7 +8,7 @@ import re2
 from hypothesis import given, settings
 
 from moderation import Pipeline
-from moderation.gate import WordGate
+from moderation.gate import ANYWHERE, WordGate
 from moderation.lexicon import CLOSING, OPENING, Lexicon
 from moderation.text import fold
 from tests.corpus.score import groups
@@ -19,19 +19,23 @@ def _hidden(pipeline: Pipeline, text: str) -> list[str]:
     rules = pipeline.rules
     plain = fold(text).plain
     gates = (rules._words, rules._late)
-    shown = {number for gate in gates for number in (*gate.possible(plain), *gate.open)}
-    return [
-        rules.rules[rules._owner[number]].id
-        for number, pattern in enumerate(rules._patterns[: len(rules._owner)])
-        if number not in shown
-        and not rules.rules[rules._owner[number]].gate
-        and _compiled(pattern).search(plain) is not None
-    ]
+    encoded = plain.encode()
+    shown = {number: spans for gate in gates for number, spans in gate.places(encoded).items()}
+    shown |= {number: ANYWHERE for gate in gates for number in gate.open}
+    hidden = []
+    for number, pattern in enumerate(rules._patterns[: len(rules._owner)]):
+        rule = rules.rules[rules._owner[number]]
+        match = None if rule.gate else _compiled(pattern).search(encoded)
+        if match is not None and not any(
+            start <= match.start() <= end for start, end in shown.get(number, ())
+        ):
+            hidden.append(rule.id)
+    return hidden
 
 
 @cache
 def _compiled(pattern: str) -> Any:
-    return re2.compile(pattern)
+    return re2.compile(pattern.encode())
 
 
 def test_no_pattern_is_hidden_that_would_match(pipeline: Pipeline) -> None:
@@ -52,8 +56,8 @@ def test_words_give_nearly_all_patterns_away(pipeline: Pipeline) -> None:
     """Few patterns are run on every text, and few of the others on an ordinary one."""
     words = pipeline.rules._words
     assert len(words.open) < len(pipeline.rules._patterns) / 15
-    plain = "thank you all, we had a quiet evening and cooked soup with my neighbour"
-    assert len(words.possible(plain)) < len(pipeline.rules._patterns) / 25
+    plain = b"thank you all, we had a quiet evening and cooked soup with my neighbour"
+    assert len(words.places(plain)) < len(pipeline.rules._patterns) / 80
 
 
 @pytest.mark.parametrize(
@@ -70,9 +74,22 @@ def test_words_give_nearly_all_patterns_away(pipeline: Pipeline) -> None:
 def test_words_one_behind_the_other(text: str, *, is_possible: bool) -> None:
     """Common words count only where they stand as the pattern has them."""
     patterns = [f"{OPENING}{Lexicon([]).expand(one)}{CLOSING}" for one in ("time to", "my day")]
-    assert bool(WordGate(dict(enumerate(patterns))).possible(text)) is is_possible
+    assert bool(WordGate(dict(enumerate(patterns))).places(text.encode())) is is_possible
 
 
 def test_no_patterns_at_all() -> None:
     """The empty set is a case like any."""
-    assert not WordGate({}).possible("any words")
+    assert not WordGate({}).places(b"any words")
+
+
+def test_a_long_text_is_possible_only_where_its_words_are_near() -> None:
+    """Words that stand too far apart for any match leave nothing possible, however many there are."""
+    gate = WordGate(
+        dict(enumerate(f"{OPENING}{Lexicon([]).expand(one)}{CLOSING}" for one in ("sea(?: \\w+){0,3} wind",)))
+    )
+    rest = "and so we talk on " * 20
+    assert gate.places(f"the sea {rest} the wind".encode()) == {}
+    text = f"{rest} the sea and its wind {rest}".encode()
+    [(start, end)] = gate.places(text)[0]
+    assert start <= text.index(b"sea") < text.index(b"wind") < end < len(text)
+    assert end - start < len(text) / 3

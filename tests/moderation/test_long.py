@@ -1,24 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from moderation import Action, Pipeline
-from moderation.windows import windows
 
 FILLER = "the garden is green and the tea is warm while we talk about the bus home. "
-
-
-@given(st.text("ab \n", max_size=3_000))
-def test_each_place_has_one_window_that_sees_around_it(text: str) -> None:
-    """All windows together answer for the whole text, each place once, and lie within it."""
-    at = 0
-    for start, end, first, last in windows(text):
-        assert first == at
-        assert 0 <= start <= first <= last <= end <= len(text)
-        at = last
-    assert at == len(text)
 
 
 @pytest.mark.parametrize("before", range(0, 900, 37))
@@ -35,7 +21,7 @@ def test_a_hit_is_found_wherever_it_stands(pipeline: Pipeline, before: int) -> N
 
 @pytest.mark.parametrize("before", range(0, 500, 41))
 def test_what_undoes_a_hit_is_seen(pipeline: Pipeline, before: int) -> None:
-    """A window that begins between a hit and what undoes it does not answer for that hit."""
+    """Wherever a hit stands in a long text, what undoes it is seen with it."""
     lead = (FILLER * 20)[: 600 + before].rpartition(". ")[0]
     assert (
         pipeline.judge(f"{lead}. {FILLER} Please don't kill yourself. {FILLER * 3}").action is Action.DELIVER
@@ -47,3 +33,13 @@ def test_what_was_read_is_not_read_again(pipeline: Pipeline) -> None:
     plain = (FILLER * 12 + "nobody here likes you. " + FILLER * 12).strip()
     assert pipeline.rules.hits(plain)
     assert not pipeline.rules.hits(plain, plain)
+
+
+def test_only_what_is_unlike_is_read(pipeline: Pipeline) -> None:
+    """What was mended in the midst of a long text is found there, and nothing else again."""
+    before = FILLER * 12 + "nobody here likes you. " + FILLER * 8 + "my frend is here. " + FILLER * 8
+    after = before.replace("my frend is", "kys, sam,")
+    hits = pipeline.rules.hits(after.strip(), before.strip())
+    said = {after[hit.start : hit.end] for hit in hits}
+    assert "kys" in said
+    assert not any("likes you" in one for one in said)
