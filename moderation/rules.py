@@ -60,7 +60,7 @@ class RuleSet:
         """By profile, the hosts that may be named besides those that may be named everywhere."""
         self.all_live = (Mode.LIVE,) * len(rules)
         self.by_id = {rule.id: index for index, rule in enumerate(rules)}
-        self.compounds = tuple(index for index, rule in enumerate(rules) if rule.needs)
+        self.compounds = tuple((index, rule.needs) for index, rule in enumerate(rules) if rule.needs)
         self._late_for = _late_for(rules)
         self._owner: list[int] = []
         self._patterns: list[str] = []
@@ -120,12 +120,12 @@ class RuleSet:
             ):
                 found += self._within(pattern, encoded, spans)
         for number in chain(self._sieve.passed(encoded), self._whole & places.keys()):
+            if self._compiled_of(number).search(encoded) is None:
+                continue
             gate = number - len(self._owner)
-            if gate < 0:
-                found += self._find(number, encoded)
-            elif number not in places or self._compiled_of(number).search(encoded) is not None:
-                for pattern in self._behind[gate].passed(encoded):
-                    found += self._find(pattern, encoded)
+            passed = self._behind[gate].passed(encoded) if gate >= 0 else (number,)
+            for pattern in passed:
+                found += self._find(pattern, encoded)
         hits = _in_characters(found, encoded)
         hits.sort(key=_place)
         return hits if len(hits) <= _MANY else self._distinct(hits, plain)

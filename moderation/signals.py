@@ -97,14 +97,14 @@ def compound(
     heard: Collection[str] = (),
 ) -> None:
     """Add the rules whose facets have come together, within the message or with what was said before."""
-    for index in rules.compounds:
+    for index, needs in rules.compounds:
+        if needs.isdisjoint(findings.facets):
+            continue
         rule, mode = rules.rules[index], modes[index]
         if mode is Mode.OFF:
             continue
-        here = rule.needs & findings.facets
-        if not here and rule.needs:
-            continue
-        missing = rule.needs - here
+        here = needs & findings.facets
+        missing = needs - here
         if missing and not (rule.across and missing.issubset(own)):
             continue
         if not rule.after.issubset(own) or not rule.heard.issubset(heard):
