@@ -22,6 +22,9 @@ _MANY, _NEAR = (
 )  # hits of a text beyond which those are looked for that say the same, and characters about one
 _SHORT = 500  # bytes: in a text up to this length what may undo a hit is looked for everywhere
 _BEFORE, _AFTER = 80, 120  # and in a longer one in so many bytes about it
+_MOST_LEARNED = (
+    8_000_000  # bytes of text after which patterns begin anew: they remember what they met, without bound
+)
 _MOST = 12  # hits read per pattern: a text that repeats one phrase says it once
 
 
@@ -68,6 +71,7 @@ class RuleSet:
         self._unless: dict[int, tuple[Any, ...]] = {}
         self._bars: dict[int, Any] = {}
         self._behind: list[_Sieve] = []
+        self._learned = 0
         for rule in () if proved else rules:
             for pattern in (*rule.patterns, *rule.unless, *filter(None, (rule.gate, rule.bar))):
                 _try(rule, pattern)
@@ -105,6 +109,9 @@ class RuleSet:
         What it has at its beginning and its end in common with `read`, a text that was read already, is left out.
         """
         encoded = plain.encode()
+        self._learned += len(encoded)
+        if self._learned > _MOST_LEARNED:
+            self.forget()
         first, last = _unlike(encoded, read.encode()) if read else (0, len(encoded))
         places = self._words.places(encoded)
         found: list[Hit] = []
@@ -156,6 +163,7 @@ class RuleSet:
 
     def forget(self) -> None:
         """Give back the memory of what was compiled."""
+        self._learned = 0
         self._compiled.clear()
         self._unless.clear()
         self._bars.clear()

@@ -43,3 +43,14 @@ def test_only_what_is_unlike_is_read(pipeline: Pipeline) -> None:
     said = {after[hit.start : hit.end] for hit in hits}
     assert "kys" in said
     assert not any("likes you" in one for one in said)
+
+
+def test_patterns_that_have_met_much_begin_anew(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What patterns learn of texts is given back after a while, and nothing is judged otherwise for it."""
+    rules = pipeline.rules
+    before = rules.hits("nobody here likes you")
+    assert rules.hits("i have the pills here and i am going to take them tonight")
+    monkeypatch.setattr("moderation.rules._MOST_LEARNED", 0)
+    kept = dict(rules._compiled)
+    assert rules.hits("nobody here likes you") == before
+    assert 0 < len(rules._compiled) < len(kept)
