@@ -25,6 +25,7 @@ MAY_ASK = (
 )
 ASKED = f"{BANNED} {RECEIVED}"
 STAYS = f"{BANNED} Somebody who did not decide this has looked at it once more, and it stays."
+_TOLD = {"possible": MAY_ASK, "asked": ASKED, "decided": STAYS}
 
 
 async def refuse_banned(
@@ -39,20 +40,28 @@ async def refuse_banned(
     try:
         room = room_of(person.ban_flag)
         flag = await node.review.flag(room, person.ban_flag) if room else None
+        if flag is None:
+            return Refused(ErrorCode.BANNED, close=CloseCode.BANNED)
         text = ""
-        if flag is not None and words and words.strip():
+        if words and words.strip():
             try:
-                done = await appeal(node, session, Appeal(flag=flag["flag"], text=words))
-                text, support = ASKED, done.support
+                support = (await appeal(node, session, Appeal(flag=flag["flag"], text=words))).support
             except Refused as refused:
                 text, support = f"{BANNED} {refused.text}", refused.support
-        elif flag is not None:
-            asked = await node.review.flag(room, flag["appeal"]) if flag.get("appeal") else None
-            text = MAY_ASK if asked is None else STAYS if asked["state"] == "decided" else ASKED
-        named = flag["flag"] if flag is not None else None
-        return Refused(ErrorCode.BANNED, text, support=support, flag=named, close=CloseCode.BANNED)
+        stands = await _stands(node, room, flag["flag"])
+        return Refused(
+            ErrorCode.BANNED, text or _TOLD[stands], support=support, flag=flag["flag"], appeal=stands,
+            close=CloseCode.BANNED,
+        )  # fmt: skip
     finally:
         session.caller = None
+
+
+async def _stands(node: Node, room: str, flag: str) -> str:
+    """How another look at a ban stands."""
+    found = await node.review.flag(room, flag) or {}
+    asked = await node.review.flag(room, found["appeal"]) if found.get("appeal") else None
+    return "possible" if asked is None else "decided" if asked["state"] == "decided" else "asked"
 
 
 async def appeal(node: Node, session: Session, command: Appeal) -> Ok:

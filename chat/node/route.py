@@ -267,5 +267,6 @@ def _error(command: Id, refused: Refused) -> Error:
         support=refused.support if isinstance(refused.support, Support) else None,
         flag=refused.flag,
         anyway=refused.anyway,
+        appeal=refused.appeal,
         agreement={"version": agreement[0], "text": agreement[1]} if agreement else None,
     )

@@ -96,6 +96,7 @@ class Refused(Exception):
         flag: str | None = None,
         close: CloseCode | None = None,
         anyway: bool = False,
+        appeal: str | None = None,
     ) -> None:
         super().__init__(code.value)
         self.code = code
@@ -108,5 +109,7 @@ class Refused(Exception):
         self.flag = flag
         self.anyway = anyway
         """It can be had all the same, by saying so."""
+        self.appeal = appeal
+        """How another look at a ban stands."""
         self.close = close
         """The connection ends after the answer, with this code."""

@@ -79,6 +79,8 @@ class Error(_Reply, tag="error", kw_only=True):
     agreement: Wire | None = None
     anyway: bool = False
     """Of `claim`: it can be had all the same, by `anyway`."""
+    appeal: str | None = None
+    """Of `banned`: whether another look at it is `possible`, was `asked` for, or is `decided`."""
 
 
 class Welcome(_Reply, tag="welcome", kw_only=True):

@@ -137,6 +137,23 @@ export function showEnded({ title = WORDS.ended.title, text, again, label, help,
   );
 }
 
+/** Out of all rooms: how that stands, `help` where their words called for it, and another look, by `ask(text)`. */
+export function showBanned({ text, help, ask }) {
+  const words = WORDS.banned;
+  const asked = ask && form({
+    fields: [{ name: "text", label: words.label, kind: "textarea", maxlength: 2000, required: true }],
+    confirm: words.ask,
+    act: async (said) => ask(said.text),
+  });
+  show(
+    words.title,
+    el("p", { class: "lead" }, text),
+    help && el("section", { class: "tray", "aria-label": WORDS.help.forYou }, help),
+    asked?.node,
+    el("p", { class: "hint elsewhere" }, icon("help"), " ", helplineLink()),
+  );
+}
+
 /** In the view of one who waits outside: the room has opened, and they may come in when they are ready. */
 export function tellOpened(text, enter) {
   const place = byId("main").querySelector(".opened");

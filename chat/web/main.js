@@ -4,11 +4,11 @@
  * Holds what the views share: the person, the line, the rooms that are open, the desk of those who look after them.
  */
 
-import { openPlainSupport } from "./care.js";
+import { openPlainSupport, supportCard } from "./care.js";
 import { Connection, freshKey } from "./connection.js";
 import { openSettings } from "./controls.js";
 import { Desk } from "./desk.js";
-import { askForLink, askForName, showEnded, showWaiting } from "./entrance.js";
+import { askForLink, askForName, showBanned, showEnded, showWaiting } from "./entrance.js";
 import { leave, listenForShift } from "./exit.js";
 import { Frame } from "./frame.js";
 import { forgetAll, isRemembered, keepToken, keptToken, takeLink } from "./identity.js";
@@ -304,15 +304,33 @@ class App {
     const isBanned = refused?.code === "banned" || code === 4503;
     this.#close();
     this.frame.show({ title: "Hearth" });
-    if (isGone || isBanned) forgetAll();
+    if (isBanned) {
+      this.#banned(refused);
+      return;
+    }
     if (isGone) {
+      forgetAll();
       this.#askForLink(refused?.text ?? (entering ? WORDS.ended.expired : WORDS.ended.codes[4501]));
       return;
     }
     const codes = WORDS.ended.codes;
     showEnded({
-      text: refused?.text ?? (isBanned ? codes[4503] : codes[code] ?? codes.default),
-      again: isBanned ? null : () => this.start(),
+      text: refused?.text ?? codes[code] ?? codes.default,
+      again: () => this.start(),
+    });
+  }
+
+  /** Who is banned is told at the door how it stands, and may ask there; who they are is kept, as a ban may end. */
+  #banned(refused) {
+    const token = keptToken();
+    if (!refused && token) {
+      this.#connect({ token });
+      return;
+    }
+    showBanned({
+      text: refused?.text ?? WORDS.ended.codes[4503],
+      help: refused?.support && supportCard(refused.support, {}),
+      ask: token && refused?.appeal === "possible" ? (text) => this.#connect({ token, appeal: text }) : null,
     });
   }
 

@@ -65,6 +65,11 @@ export const WORDS = {
     expired: "This link has run its course. Please ask your group for a new one.",
     signedOut: "You are signed out of this device.",
   },
+  banned: {
+    title: "You can't take part at present",
+    label: "What would you like them to know?",
+    ask: "Ask for another look",
+  },
   composer: {
     label: "Write to the group",
     toTeam: "Write privately to our team",

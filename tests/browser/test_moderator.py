@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.house import Guests, new_name, say
+from tests.browser.house import Guests, choose, new_name, say
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio]
 
@@ -108,7 +108,33 @@ async def test_a_ban_is_offered_to_those_who_look_after_all_rooms(guests: Guests
     await everywhere.get_by_role("menuitem", name=f"Ban {name} everywhere…").click()
     await everywhere.get_by_role("textbox", name="Why").fill("enough for now")
     await everywhere.get_by_role("button", name="Ban", exact=True).click()
-    await expect(page.get_by_text("You can't take part here at present")).to_be_visible()
+    await expect(page.get_by_role("heading", name="You can't take part at present")).to_be_visible()
+
+
+async def test_whoever_is_banned_asks_for_another_look_and_comes_back(guests: Guests) -> None:
+    name = new_name()
+    page = await guests.guest(name)
+    first, second = [await guests.staff("moderator", everywhere=True) for _ in range(2)]
+    await say(page, "a message that somebody minds")
+    await choose(first, "a message that somebody minds", f"Ban {name} everywhere…")
+    await first.get_by_role("textbox", name="Why").fill("enough for now")
+    await first.get_by_role("button", name="Ban", exact=True).click()
+    await expect(page.get_by_text("tell us in your own words")).to_be_visible()
+    await page.get_by_label("What would you like them to know?").fill(
+        "It was meant kindly, and I want to die."
+    )
+    await page.get_by_role("button", name="Ask for another look").click()
+    await expect(page.get_by_text("Thank you for telling us")).to_be_visible()
+    await expect(page.get_by_role("region", name="For you alone")).to_contain_text("findahelpline")
+    await expect(page.get_by_role("button", name="Ask for another look")).to_have_count(0)
+    await queue(second)
+    flag = second.locator(".flag", has_text="Asks for another look").filter(has_text=name)
+    await flag.get_by_role("button", name="Take this").click()
+    await flag.get_by_label("Take the decision back").check()
+    await flag.get_by_role("button", name="Decide", exact=True).click()
+    await expect(flag).to_have_count(0)
+    await page.reload()
+    await expect(page.get_by_label("Write to the group")).to_be_visible()
 
 
 async def test_a_report_opens_a_flag_and_shows_its_person_nothing(guests: Guests) -> None:
