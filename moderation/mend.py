@@ -7,12 +7,13 @@ does; all others stay as they are, so that innocent words never become hits.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import re2
 
 from moderation.lexicon import NEVER, Lexicon
 from moderation.text import Folded
+from moderation.typos import Typos
 
 _TRIPLES = "|".join(chr(code) * 3 for code in range(ord("a"), ord("z") + 1))
 _SPACED = r"\b[a-z](?:[ ._\-*/|,+~]{1,2}[a-z]){2,}\b"
@@ -26,8 +27,6 @@ _MASKS = frozenset("*#_-.%^~&@$!?x")
 _SIGNS = re.compile(r"[^a-z]+")
 _LONGEST_TOKEN = 48
 _MOST = 200  # changes in one text: what bends more words than these is read well enough by then
-_SAFE = 6  # letters: of a longer word one may be missing
-_ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 
 
 class Mender:
@@ -36,13 +35,12 @@ class Mender:
     def __init__(self, lexicon: Lexicon) -> None:
         self._vital = frozenset(lexicon.words("mend.vital"))
         self._common = frozenset(lexicon.words("mend.common"))
-        self._known = self._vital | self._common
+        self._known = self._vital | self._common | frozenset(lexicon.words("mend.little"))
         self._longest = max((len(word) for word in self._known), default=0)
         self._by_length: dict[int, tuple[str, ...]] = {}
         for word in sorted(self._vital):
             self._by_length[len(word)] = (*self._by_length.get(len(word), ()), word)
-        self._typos = _typos(lexicon)
-        self._bent = frozenset(self._typos)
+        self._typos = Typos(lexicon)
         joined = "|".join(lexicon.words("mend.joined")) or NEVER
         options = re2.Options()
         options.never_capture = True
@@ -58,22 +56,22 @@ class Mender:
     def mend(self, folded: Folded) -> Folded | None:
         """The text with what could be mended replaced, or None where nothing was."""
         plain = folded.plain
-        bent = not self._bent.isdisjoint(plain.translate(_APART).split())
-        if not bent and not self._odd.Match(plain):
+        words = plain.translate(_APART)
+        if not self._typos.are_in(words) and not self._odd.Match(plain):
             return None
-        changes = sorted(self._changes(plain))[:_MOST]
-        apart: list[tuple[int, int, str]] = []
-        for change in changes:
-            if not apart or change[0] >= apart[-1][1]:
-                apart.append(change)
-        return folded.replaced(apart) if apart else None
+        if not self._typos.are_many(words):
+            return _replaced(folded, self._changes(plain, {}))
+        moved = _replaced(folded, self._typos.moved(plain)) or folded
+        mended = _replaced(moved, self._changes(moved.plain, self._typos.loose)) or moved
+        heard = _replaced(mended, self._typos.heard(mended.plain)) or mended
+        return None if heard is folded else heard
 
     def is_torn(self, joined: str, at: int) -> bool:
         """Whether a word that matters was sent in two messages, of which the second begins at a place."""
         before, after = joined[:at].split(), joined[at:].split()
         return bool(before and after) and before[-1] + after[0].strip(_EDGE) in self._vital
 
-    def _changes(self, plain: str) -> Iterator[tuple[int, int, str]]:
+    def _changes(self, plain: str, loose: Mapping[str, str]) -> Iterator[tuple[int, int, str]]:
         for match in self._spaced.finditer(plain):
             yield from self._unspaced(plain, *match.span())
         for match in _TOKEN.finditer(plain):
@@ -81,7 +79,7 @@ class Mender:
             if len(token) > _LONGEST_TOKEN:
                 continue
             core = token.strip(_EDGE)
-            new = self._mended(core) if core else None
+            new = (loose.get(core) or self._mended(core)) if core else None
             if new is None and core != token and any(mark in token for mark in "!$("):
                 core = token.strip("\"',;:.?")
                 new = self._mended(core)
@@ -93,7 +91,7 @@ class Mender:
         """What a token stands for, or None where it stands for itself."""
         if token in self._known:
             return None
-        known = self._typos.get(token)
+        known = self._typos.right(token)
         if known is not None:
             return known
         if not token.isalpha():
@@ -196,29 +194,10 @@ class Mender:
         return " ".join(whole[1])
 
 
-def _typos(lexicon: Lexicon) -> dict[str, str]:
-    """Written typos (`wrong right`), and one slip of the finger in the long words that matter most."""
-    typos: dict[str, str] = {}
-    innocent = frozenset(lexicon.words("mend.innocent")) | frozenset(lexicon.words("mend.common"))
-    targets = lexicon.words("mend.slips")
-    swaps = lexicon.words("mend.swaps")
-    for word in targets:
-        for at in range(len(word)):
-            typos.setdefault(word[:at] + word[at + 1 :], word)
-            typos.setdefault(word[:at] + word[at] + word[at:], word)
-            if at + 1 < len(word):
-                typos.setdefault(word[:at] + word[at + 1] + word[at] + word[at + 2 :], word)
-            for letter in _ALPHABET:
-                typos.setdefault(word[:at] + letter + word[at + 1 :], word)
-                typos.setdefault(word[:at] + letter + word[at:], word)
-    for word in swaps:
-        for at in range(1, len(word) - 1):
-            typos.setdefault(word[:at] + word[at + 1] + word[at] + word[at + 2 :], word)
-            typos.setdefault(word[:at] + word[at] + word[at:], word)
-            if len(word) > _SAFE:
-                typos.setdefault(word[:at] + word[at + 1 :], word)
-    for pair in lexicon.words("mend.typos"):
-        wrong, _, right = pair.partition(" ")
-        typos[wrong] = right
-    right_ones = {*innocent, *targets, *swaps}
-    return {wrong: right for wrong, right in typos.items() if wrong not in right_ones}
+def _replaced(folded: Folded, changes: Iterable[tuple[int, int, str]]) -> Folded | None:
+    """The text changed, but for changes that overlap one before them; None where there are none."""
+    apart: list[tuple[int, int, str]] = []
+    for change in sorted(changes)[:_MOST]:
+        if not apart or change[0] >= apart[-1][1]:
+            apart.append(change)
+    return folded.replaced(apart) if apart else None

@@ -34,6 +34,11 @@ def mender(config: Path) -> Mender:
         ("I'm suicidle", "im suicidal"),
         ("wnt to jmp of teh brdge", "want to jump of the bridge"),
         ("relpased wiv the balde", "relapsed with the blade"),
+        ("ym hnads r shkaing nwo", "my hands r shaking now"),
+        ("iv swalowd al teh tabelts", "iv swallowed all the tablets"),
+        ("killm yself tongiht", "kill myself tonight"),
+        ("pls i wnt to dye", "please i want to die"),
+        ("wnt 2 b ded", "want to be dead"),
     ],
 )
 def test_bent_words_are_read(mender: Mender, text: str, plain: str) -> None:
@@ -63,6 +68,9 @@ def test_bent_words_are_read(mender: Mender, text: str, plain: str) -> None:
         "himself",
         "U.S.A.",
         "x*y=z",
+        "hed have dyed his hair, wed said, and whatd he do",
+        "I want to dye my hair, and the butcher is over there",
+        "nao quero sair, ich bin nicht mude, je veux dormir",
     ],
 )
 def test_innocent_words_stay(mender: Mender, text: str) -> None:
