@@ -30,6 +30,8 @@ from moderation import Pipeline
 
 log = structlog.get_logger(__name__)
 
+COME_IN = 16
+"""Those who come in at one moment: what is said inside does not wait for hundreds."""
 AGAIN = 1.0
 """Seconds between tries to ask or tell a store that is away."""
 
@@ -90,6 +92,7 @@ class Node:
         self.counts = Counts()
         self.numbers = Numbers()
         self.is_draining = False
+        self.door = asyncio.Semaphore(COME_IN)
         self.hub = Hub(settings, rooms, broker, review)
         self.hub.on_private = self._heard_private
         self.hub.on_flag = self._heard_flag

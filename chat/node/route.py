@@ -6,6 +6,7 @@ One frame, one answer; nothing that is sent here ends a node.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -27,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 MOST_TRASH = 3
 """Frames in a row that do not decode, after which a connection is closed."""
+AT_THE_DOOR = frozenset(("hello", "join"))
+"""What those who come in do, a few at a time."""
 PIPELINED = 16
 """Posts of one connection that may be under way at once; they take effect in the order sent."""
 
@@ -198,7 +201,8 @@ class Line:
         told: Frame | Exception | None
         try:
             _admit(self.node, self.session, name)
-            told = await HANDLERS[name](self.node, self.session, command)
+            async with self.node.door if name in AT_THE_DOOR else contextlib.nullcontext():
+                told = await HANDLERS[name](self.node, self.session, command)
         except Exception as error:  # noqa: BLE001  told by `_settle`
             told = error
         self._settle(slot, told)

@@ -1,6 +1,7 @@
 """Every command has one answer, and nothing that is sent ends more than its own connection."""
 
 import asyncio
+import contextlib
 import inspect
 import json
 from collections.abc import AsyncIterator
@@ -261,3 +262,20 @@ async def test_a_fault_while_a_post_is_prepared_is_its_answer(
     assert (answer["id"], answer["code"]) == (5, "unavailable")
     assert "wrote" not in str(answer)
     assert not line.session.is_busy
+
+
+@loop
+async def test_who_is_inside_does_not_wait_for_those_at_the_door(node: Node, line: Line) -> None:
+    """A few come in at a time; what is said meanwhile is answered."""
+    line.sign_in()
+    async with contextlib.AsyncExitStack() as others:
+        while not node.door.locked():
+            await others.enter_async_context(node.door)
+        line.say(type="join", id=1, room=ROOM)
+        second = Line(node)
+        second.sign_in()
+        assert (await second.ask(type="ping", id=2))["type"] == "pong"
+        assert line.outlet.frames == []
+    await wait_until(lambda: [frame["type"] for frame in line.outlet.frames] == ["joined"])
+    second.session.end()
+    await second.task
