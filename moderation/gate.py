@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
-from moderation.needs import DIGIT, LEVELS, START, Way, Words, ways_of
+from moderation.needs import DIGIT, LEVELS, Way, Words, ways_of
+from moderation.parts import START
 
 _TOKEN = re.compile(rb"[a-z0-9_]+")
 _KEPT = 20_000  # words remembered: ordinary talk uses far fewer

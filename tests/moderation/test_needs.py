@@ -57,6 +57,8 @@ def _told_of(pattern: str) -> set[str] | None:
         ("(?:un|re) ?- ?tied", {"tied + re un"}),
         ("(?:a |the )+(?:sea|lake)", {"lake sea + a the"}),
         ("(?:so |then )?sea", {"sea"}),
+        ("(?:so)*sea", None),
+        ("time (?:to |and )+go", {"time + go + and to | time > and to"}),
         ("(?:my (?:old )?|your )sea", {"sea + my your"}),
         ("take \\d+ ?mg", {"take + #* | take > #*"}),
         ("(?:oh[!?]+|well,? )sea", {"sea + oh well"}),
