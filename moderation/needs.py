@@ -93,7 +93,7 @@ def ways_of(pattern: str) -> list[Way] | None:
 def forget() -> None:
     """Give back the memory of what was worked out."""
     forget_parts()
-    for known in (_cheapest, _cost):
+    for known in (_cheapest, _chosen, _cost, _first_of, _last_of, _split_cost):
         known.cache_clear()
 
 
@@ -152,6 +152,7 @@ def _rate(way: Way) -> float:
     return share * min(1.0, _pair_cost(way.pair) * _SHARE**2) if way.pair else share
 
 
+@cache
 def _split_cost(group: Part) -> int:
     """How common the words are that the choices of a group need, each by itself."""
     return sum(_cost(words) if words else 10 * _HEAVY for words in _cheapest(group, EDGE))
@@ -181,10 +182,14 @@ def _last_words(parts: Sequence[Part]) -> frozenset[str]:
     """The whole words of which a sequence ends with one; empty where that cannot be told."""
     if len(parts) < 2 or not parts[-2].is_space or parts[-2].optional or parts[-1].optional:
         return frozenset()
-    last = parts[-1]
-    if last.kind == "literal":
-        return frozenset((last.text,))
-    found = [_last_words((EDGE, *choice)) for choice in last.choices]
+    return _last_of(parts[-1])
+
+
+@cache
+def _last_of(part: Part) -> frozenset[str]:
+    if part.kind == "literal":
+        return frozenset((part.text,))
+    found = [_last_words((EDGE, *choice)) for choice in part.choices]
     return frozenset().union(*found) if all(found) else frozenset()
 
 
@@ -192,13 +197,16 @@ def _first_words(parts: Sequence[Part]) -> Words:
     """The words of which a sequence begins with one; empty where that cannot be told."""
     if not parts or parts[0].optional:
         return ANY
-    first = parts[0]
-    is_whole = len(parts) > 1 and parts[1].is_space and not parts[1].optional
-    if first.kind == "literal":
-        return frozenset(((first.text, is_whole),))
-    if first.kind == "digits":
+    return _first_of(parts[0], is_whole=len(parts) > 1 and parts[1].is_space and not parts[1].optional)
+
+
+@cache
+def _first_of(part: Part, *, is_whole: bool) -> Words:
+    if part.kind == "literal":
+        return frozenset(((part.text, is_whole),))
+    if part.kind == "digits":
         return _NUMBER
-    found = [_first_words((*choice, EDGE) if is_whole else choice) for choice in first.choices]
+    found = [_first_words((*choice, EDGE) if is_whole else choice) for choice in part.choices]
     return frozenset().union(*found) if all(found) else ANY
 
 
@@ -206,6 +214,13 @@ def _first_words(parts: Sequence[Part]) -> Words:
 def _cheapest(group: Part, after: Part) -> list[Words]:
     """Of each choice of a group the rarest words of which it needs one; `ANY` where that cannot be told."""
     return [min(_needs((EDGE, *choice, after)), key=_cost, default=ANY) for choice in group.choices]
+
+
+@cache
+def _chosen(group: Part, after: Part) -> Words:
+    """Words of which any choice of a group needs one; `ANY` where that cannot be told."""
+    found = _cheapest(group, after)
+    return frozenset().union(*found) if all(found) else ANY
 
 
 @cache
@@ -262,8 +277,8 @@ def _slot(slot: list[Part]) -> list[Words]:
         return []
     head = slot[0]
     if head.kind == "group":
-        found = _cheapest(head, EDGE if len(slot) == 1 else UNKNOWN)  # more behind it may be of the same word
-        return [frozenset().union(*found)] if all(found) else []
+        chosen = _chosen(head, EDGE if len(slot) == 1 else UNKNOWN)  # more behind it may be of the same word
+        return [chosen] if chosen else []
     if head.kind == "digits":
         return [_NUMBER]
     letters = ""

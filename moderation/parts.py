@@ -36,7 +36,7 @@ class Part:
     gaps: int = 0
     """How many gaps between words it can hold at most."""
 
-    @property
+    @cached_property
     def is_space(self) -> bool:
         """Whether it stands between words."""
         return self.kind in ("gap", "edge")
