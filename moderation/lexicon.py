@@ -76,16 +76,22 @@ class Lexicon:
         self.lists: dict[str, list[WordList]] = {}
         for one in lists:
             self.lists.setdefault(one.name, []).append(one)
+        self._words: dict[str, tuple[str, ...]] = {}
         self._expanded: dict[str, str] = {}
 
     def learn(self, name: str, words: tuple[str, ...]) -> None:
         """Add words that another file gives to a list, which must be there; KeyError with its name otherwise."""
         first = self.lists[name][0]
         self.lists[name].append(replace(first, source="another file", words=words))
+        self._words.pop(name, None)
 
     def words(self, name: str) -> tuple[str, ...]:
         """The words of a list in all languages, none if there is no such list."""
-        return tuple(word for one in self.lists.get(name, ()) for word in one.words)
+        known = self._words.get(name)
+        if known is None:
+            known = tuple(word for one in self.lists.get(name, ()) for word in one.words)
+            self._words[name] = known
+        return known
 
     def expand(self, pattern: str) -> str:
         """RE2 for a pattern: `<name>` is a list, `<0-3>` up to three words, a space any gap between words.

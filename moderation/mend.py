@@ -72,8 +72,12 @@ class Mender:
         return bool(before and after) and before[-1] + after[0].strip(_EDGE) in self._vital
 
     def _changes(self, plain: str, loose: Mapping[str, str]) -> Iterator[tuple[int, int, str]]:
+        joined: dict[str, list[tuple[int, int, str]]] = {}  # a text may repeat one run a thousand times
         for match in self._spaced.finditer(plain):
-            yield from self._unspaced(plain, *match.span())
+            start, run = match.start(), match[0]
+            if run not in joined:
+                joined[run] = list(self._unspaced(run))
+            yield from ((start + first, start + last, new) for first, last, new in joined[run])
         for match in _TOKEN.finditer(plain):
             token = match[0]
             if len(token) > _LONGEST_TOKEN:
@@ -157,10 +161,10 @@ class Mender:
                     return word
         return None
 
-    def _unspaced(self, plain: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
+    def _unspaced(self, run: str) -> Iterator[tuple[int, int, str]]:
         """`k i l l`: the letters of a run, joined; its first or last may be a word of its own."""
-        places = [at for at in range(start, end) if plain[at].isalpha()][:_LONGEST_TOKEN]
-        letters = "".join(plain[at] for at in places)
+        places = [at for at, sign in enumerate(run) if sign.isalpha()][:_LONGEST_TOKEN]
+        letters = "".join(run[at] for at in places)
         count = len(letters)
         for first in (0, 1):
             for last in (count, count - 1):
