@@ -10,7 +10,8 @@ possible only where so few blocks as a match of it can reach have all its words.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from moderation.needs import DIGIT, LEVELS, Way, Words, ways_of
@@ -37,24 +38,25 @@ class _Table:
     """Which ways a word serves, by the whole word or by how it begins."""
 
     def __init__(self) -> None:
-        self._exact: dict[str, int] = {}
-        self._prefixes: dict[str, int] = {}
+        self._exact: dict[str, array[int]] = {}
+        self._prefixes: dict[str, array[int]] = {}
         self._longest = 0
 
-    def enter(self, words: Words, bit: int) -> None:
+    def enter(self, words: Words, place: int) -> None:
         for word, exact in words:
             table = self._exact if exact else self._prefixes
-            table[word] = table.get(word, 0) | bit
+            table.setdefault(word, array("I")).append(place)
             if not exact:
                 self._longest = max(self._longest, len(word))
 
     def of(self, word: str) -> int:
-        mask = self._exact.get(word, 0)
+        """The places at which a word serves, as bits."""
+        found = {*self._exact.get(word, ())}
         if word[0].isdigit():
-            mask |= self._prefixes.get(DIGIT, 0)
+            found |= {*self._prefixes.get(DIGIT, ())}
         for end in range(1, min(len(word), self._longest) + 1):
-            mask |= self._prefixes.get(word[:end], 0)
-        return mask
+            found |= {*self._prefixes.get(word[:end], ())}
+        return _mask(found)
 
 
 class WordGate:
@@ -77,20 +79,23 @@ class WordGate:
         self._size = len(ways)
         pairs = sum(way.pair is not None for _, way in ways)
         self._unpaired = (1 << self._size) - (1 << pairs)
-        self._free = 0
-        self._wide = [0] * len(_REACHES)
-        self._reaches = bytes(_REACHES[_wide(way)] for _, way in ways)
+        free: list[int] = []
         for at, (_, way) in enumerate(ways):
-            self._wide[_wide(way)] |= 1 << at
             for level, words in enumerate(way.words):
-                bit = 1 << at + level * self._size
+                place = at + level * self._size
                 if words:
-                    self._words.enter(words, bit)
+                    self._words.enter(words, place)
                 else:
-                    self._free |= bit
+                    free.append(place)
             if way.pair is not None:
-                self._firsts.enter(frozenset((word, True) for word in way.pair.first), 1 << at)
-                self._seconds.enter(way.pair.second, 1 << at)
+                self._firsts.enter(frozenset((word, True) for word in way.pair.first), at)
+                self._seconds.enter(way.pair.second, at)
+        self._free = _mask(free)
+        wide = [_wide(way) for _, way in ways]
+        self._wide = [
+            _mask(at for at, one in enumerate(wide) if one == reach) for reach in range(len(_REACHES))
+        ]
+        self._reaches = bytes(_REACHES[one] for one in wide)
         self._start = self._firsts.of(START)
 
     def places(self, encoded: bytes) -> Places:
@@ -173,6 +178,17 @@ def _wide(way: Way) -> int:
     return next(
         (at for at, reach in enumerate(_REACHES) if way.gaps <= (reach - 1) * _BLOCK), len(_REACHES) - 1
     )
+
+
+def _mask(places: Iterable[int]) -> int:
+    """Bits at these places."""
+    mask = bytearray()
+    for place in places:
+        byte = place >> 3
+        if byte >= len(mask):
+            mask.extend(bytes(byte + 1 - len(mask)))
+        mask[byte] |= 1 << (place & 7)
+    return int.from_bytes(mask, "little")
 
 
 def _bits(mask: int) -> list[int]:
