@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from math import prod
 
-from moderation.parts import BEGINNING, EDGE, START, UNKNOWN, Part, begins, ends, gaps_of, read
+from moderation.parts import BEGINNING, EDGE, KEPT, START, UNKNOWN, Part, begins, ends, gaps_of, read
 from moderation.parts import forget as forget_parts
 
 _COMMON_WORDS = """
@@ -152,7 +152,7 @@ def _rate(way: Way) -> float:
     return share * min(1.0, _pair_cost(way.pair) * _SHARE**2) if way.pair else share
 
 
-@cache
+@lru_cache(KEPT)
 def _split_cost(group: Part) -> int:
     """How common the words are that the choices of a group need, each by itself."""
     return sum(_cost(words) if words else 10 * _HEAVY for words in _cheapest(group, EDGE))
@@ -185,7 +185,7 @@ def _last_words(parts: Sequence[Part]) -> frozenset[str]:
     return _last_of(parts[-1])
 
 
-@cache
+@lru_cache(KEPT)
 def _last_of(part: Part) -> frozenset[str]:
     if part.kind == "literal":
         return frozenset((part.text,))
@@ -200,7 +200,7 @@ def _first_words(parts: Sequence[Part]) -> Words:
     return _first_of(parts[0], is_whole=len(parts) > 1 and parts[1].is_space and not parts[1].optional)
 
 
-@cache
+@lru_cache(KEPT)
 def _first_of(part: Part, *, is_whole: bool) -> Words:
     if part.kind == "literal":
         return frozenset(((part.text, is_whole),))
@@ -210,20 +210,20 @@ def _first_of(part: Part, *, is_whole: bool) -> Words:
     return frozenset().union(*found) if all(found) else ANY
 
 
-@cache
+@lru_cache(KEPT)
 def _cheapest(group: Part, after: Part) -> list[Words]:
     """Of each choice of a group the rarest words of which it needs one; `ANY` where that cannot be told."""
     return [min(_needs((EDGE, *choice, after)), key=_cost, default=ANY) for choice in group.choices]
 
 
-@cache
+@lru_cache(KEPT)
 def _chosen(group: Part, after: Part) -> Words:
     """Words of which any choice of a group needs one; `ANY` where that cannot be told."""
     found = _cheapest(group, after)
     return frozenset().union(*found) if all(found) else ANY
 
 
-@cache
+@lru_cache(KEPT)
 def _cost(words: Words) -> int:
     return sum(_weight(word) for word, _ in words)
 

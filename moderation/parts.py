@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from itertools import chain
 
 from moderation.lexicon import CLOSING, GAP, OPENING
@@ -20,6 +20,8 @@ _CLASSED = re.compile(r"\\.|.", re.DOTALL)
 _WITHIN = re.compile(r"(?:[a-z0-9_]|\\[dw]|(?<=[a-z0-9])-(?=[a-z0-9]))+")
 _RUN = re.compile(r"[a-z0-9_]+(?![?*+{])|[a-z0-9_]")  # the last of a run may have a quantifier to itself
 _REPEATS = 6  # times that we look for something which a pattern allows without end
+KEPT = 1_500
+"""Of what is worked out while patterns are read, so much is kept at a time: all of it would be most of the memory."""
 _SPELT = 60  # words that two parts may be together, written out
 
 
@@ -103,7 +105,7 @@ def _ends_between(parts: Sequence[Part]) -> bool:
     return last.is_space and (not last.optional or _ends_between(parts[:-1]))
 
 
-@cache
+@lru_cache(KEPT)
 def _group(inside: str) -> Part:
     """The part that a group's text stands for; around nothing but a gap it is a gap."""
     choices = _choices(inside)
@@ -158,14 +160,14 @@ def _told_apart(parts: Sequence[Part]) -> tuple[Part, ...]:
     return tuple(told)
 
 
-@cache
+@lru_cache(KEPT)
 def _phrase(text: str) -> tuple[Part, ...]:
     """Words with gaps between them."""
     first, *others = [(_literal(word),) if word else () for word in text.split(_SPACE)]
     return (*first, *chain.from_iterable((BETWEEN, *word) for word in others))
 
 
-@cache
+@lru_cache(KEPT)
 def _literal(text: str) -> Part:
     return Part("literal", text)
 
