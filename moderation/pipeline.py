@@ -174,8 +174,9 @@ class Pipeline:
             self._read_late((folded, mended), modes, findings)
             compound(self.rules, modes, findings, whole)
         raw = self._classifier.raw(folded.plain if mended is None else mended.plain)
-        if findings.severity < Severity.MODERATE:
-            self._attend(findings, raw, whole, modes)
+        if findings.severity < Severity.MODERATE and self._attend(findings, raw, whole, modes):
+            self._read_late((folded, mended), modes, findings)
+            compound(self.rules, modes, findings, whole)
         alone = self._classifier.score(raw, findings.severity)
         reading = self._reading(folded, findings, alone)
         if context:
@@ -274,12 +275,17 @@ class Pipeline:
 
     def _attend(
         self, findings: Findings, raw: Score, whole: tuple[int, int], modes: tuple[Mode, ...]
-    ) -> None:
-        """The learned score may raise attention, to moderate at most; it never holds or blocks."""
+    ) -> bool:
+        """The learned score may raise attention, to moderate at most; it never holds or blocks.
+
+        Whether it did: then cues may say the rest, such as that what it takes for abuse goes on now.
+        """
         surer = margin(findings.facets, raw.words, is_read_away=findings.read_away)
         level = self._classifier.attention(raw, surer)
-        if level > findings.severity:
-            self._say(self._classifier.speaker(raw), findings, whole, modes, level)
+        if level <= findings.severity:
+            return False
+        self._say(self._classifier.speaker(raw), findings, whole, modes, level)
+        return True
 
     def _say(
         self,
