@@ -12,6 +12,7 @@ from moderation.verdict import Severity
 _REACH = 160  # characters looked at on each side of a hit
 _FEW = 5  # words and marks around a quotation that is spoken about
 _WORD = re.compile(r"[a-z0-9]+|[,.!?;:\n\"()]")
+_FRAGMENT = 5  # and one that is no sentence of its own, at most
 _CLAUSE = 3  # words that a clause has at least
 _STOPS = frozenset(".!?;\n")
 _SELF = frozenset(("i", "im", "ive", "id", "ill", "ima", "imma", "me", "myself"))
@@ -29,6 +30,8 @@ _TOLD = frozenset(("tell", "tells", "told", "telling", "to", "with"))
 _PRESENT = frozenset(
     ("im", "am", "is", "want", "wanna", "gonna", "ima", "imma", "ill", "cant", "dont", "keep")
 )
+_BARE = frozenset(("want", "wanna", "keep"))  # of the past after "didnt"
+_WERE = frozenset(("was", "were", "wasnt", "werent"))  # "suicidal thoughts were what I woke up to"
 _INVERTED = frozenset(("did", "do", "have", "had", "would", "could", "am", "was", "will", "can"))
 _CONNECTORS = frozenset(("and", "so", "because", "cause", "cuz", "bc", "but", "then", "now", "anymore", ","))
 
@@ -121,6 +124,13 @@ class Scene:
             cut = next((n for n, word in enumerate(words) if word in _STOPS), len(words))
             self._after = words[: cut + 1]
         return self._after
+
+    @property
+    def fragment(self) -> list[str]:
+        """The words of the next sentence where it is so short that it belongs to this one, as "years ago" does."""
+        rest = _WORD.findall(self.plain[self.end : self.end + _REACH])[len(self.after) :]
+        cut = next((n for n, word in enumerate(rest) if word in _STOPS), len(rest))
+        return rest[:cut] if cut <= _FRAGMENT else []
 
     @property
     def inside(self) -> list[str]:
@@ -239,15 +249,16 @@ def denial(scene: Scene) -> bool:
 
 def _told_as_past(scene: Scene) -> bool:
     """Whether the verb of the hit is one of the past."""
-    said = {*scene.before[-5:], *scene.inside}
-    return not scene.words["pasts"].isdisjoint(said) and _PRESENT.isdisjoint(_clause(scene.inside))
+    said = {*scene.before[-5:], *scene.inside, *_WERE.intersection(scene.after[:2])}
+    present = _PRESENT - _BARE if "didnt" in said else _PRESENT
+    return not scene.words["pasts"].isdisjoint(said) and present.isdisjoint(_clause(scene.inside))
 
 
 def _long_ago(scene: Scene) -> bool:
     """Told in the past tense of a time that is named, and nothing says that it went on."""
     if not _told_as_past(scene):
         return False
-    words, sentence = scene.words, scene.sentence
+    words, sentence = scene.words, f"{scene.sentence} {' '.join(scene.fragment)}"
     return words.meets("long_ago", sentence) and not words.meets("back", _without(words, sentence))
 
 

@@ -23,6 +23,9 @@ OVER = (
     "I remember wanting to end it all. Therapy gave me my life back",
     "I spent my thirties wishing I was dead and my forties glad I'm not",
     "Today it is 3 years since my last relapse with cutting, there will be cake",
+    "As a farm kid with no friends I didn't want to be alive, and I wouldn't swap my life now",
+    "Suicidal thoughts were all I had as a student. Now I have an allotment",
+    "I wanted to be dead before they found the right tablets. Thirty years ago.",
 )
 PRESENT = (
     "She asked if I think of killing myself and I said no. I do, all the time",
@@ -33,6 +36,8 @@ PRESENT = (
     "Ten years ago I wanted to die, and now I want to die again",
     "I'm glad I have you all, but I want to die",
     "no, I want to die",
+    "I wanted to be dead. Tonight still.",
+    "As a farm kid I didn't want to be alive, and now I want to die again",
 )
 
 
