@@ -16,6 +16,7 @@ from itertools import islice
 
 from moderation.needs import DIGIT, LEVELS, Way, Words, ways_of
 from moderation.parts import START
+from moderation.ways import Known, key_of
 
 _TOKEN = re.compile(rb"[a-z0-9_]+")
 _KEPT = 20_000  # words remembered: ordinary talk uses far fewer
@@ -62,14 +63,15 @@ class _Table:
 class WordGate:
     """For patterns by number: those that the words of a text leave possible, and where."""
 
-    def __init__(self, patterns: Mapping[int, str]) -> None:
+    def __init__(self, patterns: Mapping[int, str], known: Known | None = None) -> None:
         self.open: list[int] = []
         """The patterns of which nothing can be told."""
         self._known: dict[bytes, _Bits] = {}
         self._words, self._firsts, self._seconds = _Table(), _Table(), _Table()
         ways: list[tuple[int, Way]] = []
         for number, pattern in patterns.items():
-            found = ways_of(pattern)
+            key = key_of(pattern)
+            found = known[key] if known and key in known else ways_of(pattern)
             if found is None:
                 self.open.append(number)
                 continue

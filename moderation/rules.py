@@ -15,6 +15,7 @@ from moderation.lexicon import CLOSING, END, Lexicon, RuleError
 from moderation.needs import forget
 from moderation.rule import Mode, Rule
 from moderation.verdict import Action
+from moderation.ways import Known, load_ways
 
 _MANY, _NEAR = (
     60,
@@ -75,9 +76,14 @@ class RuleSet:
         for rule in () if proved else rules:
             for pattern in (*rule.patterns, *rule.unless, *filter(None, (rule.gate, rule.bar))):
                 _try(rule, pattern)
-        self._sieve, self._words, self._late = self._build()
+        self._sieve, self._words, self._late = self._build(load_ways() if proved else {})
 
-    def _build(self) -> "tuple[_Sieve, WordGate, WordGate]":
+    @property
+    def patterns(self) -> Sequence[str]:
+        """All patterns, and the gates before some of them."""
+        return self._patterns
+
+    def _build(self, known: Known) -> "tuple[_Sieve, WordGate, WordGate]":
         """The gates, each with a sieve behind it, the patterns that words give away, and a sieve for the rest."""
         early: dict[int, str] = {}
         late: dict[int, str] = {}
@@ -97,9 +103,9 @@ class RuleSet:
         gates = dict(enumerate(gated, len(self._owner)))
         self._patterns += gates.values()
         self._whole = gates.keys() | {number for number, pattern in early.items() if _is_anchored(pattern)}
-        words = WordGate(early | gates)
+        words = WordGate(early | gates, known)
         rest = [(number, self._patterns[number]) for number in words.open]
-        gates_of_late = WordGate(late)
+        gates_of_late = WordGate(late, known)
         forget()
         return _Sieve(rest), words, gates_of_late
 
