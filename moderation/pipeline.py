@@ -174,9 +174,8 @@ class Pipeline:
             self._read_late((folded, mended), modes, findings)
             compound(self.rules, modes, findings, whole)
         raw = self._classifier.raw(folded.plain if mended is None else mended.plain)
-        if findings.severity < Severity.MODERATE and self._attend(findings, raw, whole, modes):
-            self._read_late((folded, mended), modes, findings)
-            compound(self.rules, modes, findings, whole)
+        if findings.severity < Severity.MODERATE:
+            self._attend(findings, raw, whole, modes)
         alone = self._classifier.score(raw, findings.severity)
         reading = self._reading(folded, findings, alone)
         if context:
@@ -275,17 +274,12 @@ class Pipeline:
 
     def _attend(
         self, findings: Findings, raw: Score, whole: tuple[int, int], modes: tuple[Mode, ...]
-    ) -> bool:
-        """The learned score may raise attention, to moderate at most; it never holds or blocks.
-
-        Whether it did: then cues may say the rest, such as that what it takes for abuse goes on now.
-        """
+    ) -> None:
+        """The learned score may raise attention, to moderate at most; it never holds or blocks."""
         surer = margin(findings.facets, raw.words, is_read_away=findings.read_away)
         level = self._classifier.attention(raw, surer)
-        if level <= findings.severity:
-            return False
-        self._say(self._classifier.speaker(raw), findings, whole, modes, level)
-        return True
+        if level > findings.severity:
+            self._say(self._classifier.speaker(raw), findings, whole, modes, level)
 
     def _say(
         self,

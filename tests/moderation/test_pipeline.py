@@ -39,14 +39,6 @@ def test_words_must_be_surer_where_context_calms_and_tell_nothing_where_it_reads
     assert margin({"calm"}, 60, is_read_away=True) == 0.0
 
 
-def test_what_is_taken_for_abuse_is_graver_where_it_goes_on_now(pipeline: Pipeline) -> None:
-    """The learned score attends, and cues beside it say the rest."""
-    before = pipeline.judge("my partner scares me and I never know what he'll do")
-    now = pipeline.judge("my partner scares me, he has just smashed the plates")
-    assert (before.severity, now.severity) == (Severity.MODERATE, Severity.HIGH)
-    assert {reason.rule for reason in now.reasons} == {"model.abuse", "abuse.felt_now"}
-
-
 @given(st.lists(st.sampled_from(HEAVY), min_size=1, max_size=6), st.booleans())
 @settings(max_examples=200)
 def test_invariants_of_care(pipeline: Pipeline, parts: list[str], staff: bool) -> None:
