@@ -66,7 +66,8 @@ def read_hits(
             if rule.kind is not Kind.CUE:
                 notes.append(f"{rule.id}: {', '.join(sorted(readings))}")
             if severity is Severity.NONE:
-                findings.read_away |= rule.tier == 1 or readings != ["negation"]
+                if rule.kind is not Kind.ROOM:  # that an attack is told of says nothing of a risk
+                    findings.read_away |= rule.tier == 1 or readings != ["negation"]
                 continue
             if severity < rule.severity and rule.facets:
                 findings.add(_lowered(rule, mode, folded.span(hit.start, hit.end), severity, readings))
