@@ -122,8 +122,10 @@ class RuleSet:
         places = self._words.places(encoded)
         found: list[Hit] = []
         compiled = self._compiled
+        whole: list[int] = []
         for pattern, spans in places.items():
             if pattern in self._whole:
+                whole += [pattern] if any(start < last and first < end for start, end in spans) else []
                 continue
             search = (compiled.get(pattern) or self._learn(pattern)).search
             if (
@@ -132,7 +134,7 @@ class RuleSet:
                 else any(start < last and first < end and search(encoded, start, end) for start, end in spans)
             ):
                 found += self._within(pattern, encoded, spans)
-        for number in chain(self._sieve.passed(encoded), self._whole & places.keys()):
+        for number in chain(self._sieve.passed(encoded), whole):
             if self._compiled_of(number).search(encoded) is None:
                 continue
             gate = number - len(self._owner)
