@@ -112,26 +112,30 @@ class RuleSet:
     def hits(self, plain: str, read: str = "") -> list[Hit]:
         """Where rules match a plain text. Raises RuntimeError when the filter itself gave up.
 
-        What it has at its beginning and its end in common with `read`, a text that was read already, is left out.
+        Parts of it that stand word for word in `read`, a text that was read already, are left out.
         """
         encoded = plain.encode()
         self._learned += len(encoded)
         if self._learned > _MOST_LEARNED:
             self.forget()
-        first, last = _unlike(encoded, read.encode()) if read else (0, len(encoded))
+        known = read.encode()
         places = self._words.places(encoded)
         found: list[Hit] = []
         compiled = self._compiled
         whole: list[int] = []
         for pattern, spans in places.items():
+            if known:
+                spans = tuple(span for span in spans if encoded[slice(*span)] not in known)  # noqa: PLW2901 -- fewer
+            if not spans:
+                continue
             if pattern in self._whole:
-                whole += [pattern] if any(start < last and first < end for start, end in spans) else []
+                whole.append(pattern)
                 continue
             search = (compiled.get(pattern) or self._learn(pattern)).search
             if (
                 search(encoded) is not None
                 if spans is ANYWHERE
-                else any(start < last and first < end and search(encoded, start, end) for start, end in spans)
+                else any(search(encoded, start, end) for start, end in spans)
             ):
                 found += self._within(pattern, encoded, spans)
         for number in chain(self._sieve.passed(encoded), whole):
@@ -307,15 +311,6 @@ class _Sieve:
 def _is_anchored(pattern: str) -> bool:
     """Whether a pattern speaks of where the whole text begins or ends, so that no part of it will do."""
     return not {"^", "$"}.isdisjoint(_CLASS.sub("", pattern.removesuffix(CLOSING)))
-
-
-def _unlike(encoded: bytes, other: bytes) -> tuple[int, int]:
-    """The part of a text that is neither at the beginning nor at the end as in another."""
-    size = min(len(encoded), len(other))
-    first = bisect_left(range(1, size + 1), True, key=lambda end: encoded[:end] != other[:end])
-    size -= first
-    last = bisect_left(range(1, size + 1), True, key=lambda end: encoded[-end:] != other[-end:])
-    return first, len(encoded) - last
 
 
 def _made(pattern: str) -> Any:
