@@ -23,9 +23,7 @@ _MANY, _NEAR = (
 )  # hits of a text beyond which those are looked for that say the same, and characters about one
 _SHORT = 500  # bytes: in a text up to this length what may undo a hit is looked for everywhere
 _BEFORE, _AFTER = 80, 120  # and in a longer one in so many bytes about it
-_MOST_LEARNED = (
-    8_000_000  # bytes of text after which patterns begin anew: they remember what they met, without bound
-)
+_MOST_LEARNED = 8_000_000  # bytes of text after which patterns, which remember without bound, begin anew
 _MOST = 12  # hits read per pattern: a text that repeats one phrase says it once
 
 
@@ -138,9 +136,8 @@ class RuleSet:
                 else any(search(encoded, start, end) for start, end in spans)
             ):
                 found += self._within(pattern, encoded, spans)
+        whole = [number for number in whole if self._compiled_of(number).search(encoded) is not None]
         for number in chain(self._sieve.passed(encoded), whole):
-            if self._compiled_of(number).search(encoded) is None:
-                continue
             gate = number - len(self._owner)
             passed = self._behind[gate].passed(encoded) if gate >= 0 else (number,)
             for pattern in passed:

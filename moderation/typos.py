@@ -44,7 +44,6 @@ class Typos:
                     self.loose.setdefault(wrong, word)
         self.loose |= _pairs(lexicon.words("mend.loose"))
         self._right = right
-        self._wrong = frozenset(self.sure)
         self._bones: dict[str, str] = {}
         for word in (*words["slips"], *words["swaps"]):
             bare = word.translate(_BARE)
@@ -59,7 +58,7 @@ class Typos:
     def are_in(self, words: str) -> bool:
         """Whether some of these words, which marks no longer cling to, may be spelt wrong."""
         each = words.split()
-        if not self._wrong.isdisjoint(each):
+        if not self.sure.keys().isdisjoint(each):
             return True
         bare = words.encode().translate(None, b"aeiou").split()
         return not self._bare.isdisjoint(bare) and any(self.right(word) is not None for word in each)
